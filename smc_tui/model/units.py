@@ -47,7 +47,7 @@ def duration_text(seconds: float) -> str:
     left = round(seconds)
     if left < MINUTE:
         return f"{left}s"
-    parts = []
+    parts: list[str] = []
     for unit, size in (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", 1)):
         count, left = divmod(left, size)
         if count or parts:
