@@ -57,6 +57,9 @@ CATALOGUE: dict[str, Entry] = {
         "the source does not answer over SSH",
         "check that the host is up and its SSH port is open, then retry",
     ),
+    "Source.BadAddress": _usage(
+        "this is no address of a source", "write [USER@]HOST[:PORT] without blanks or quotes"
+    ),
     "HostKey.NotAccepted": Entry(
         "the host key has not been accepted yet",
         "compare the fingerprint with the server's own, then import with --accept-key FINGERPRINT",
