@@ -104,6 +104,7 @@ class Channel:
                 self._all(part)
 
     def write_json(self, kind, value):
+        """Write one frame whose body is JSON."""
         self.write(kind, json.dumps(value).encode())
 
     def _all(self, data):
@@ -125,6 +126,7 @@ class Blake3:
         return self.new(view).digest(), None
 
     def blocks(self, view):
+        """Return the digests of a chunk's 16 blocks."""
         new = self.new
         return [new(view[at : at + BLOCK]).digest() for at in range(0, CHUNK, BLOCK)]
 
@@ -135,10 +137,12 @@ class Blake2b:
     name = "blake2b"
 
     def chunk(self, view):
+        """Return (digest of the chunk, digests of its blocks)."""
         blocks = self.blocks(view)
         return hashlib.blake2b(b"".join(blocks), digest_size=32).digest(), blocks
 
     def blocks(self, view):
+        """Return the digests of a chunk's 16 blocks."""
         new = hashlib.blake2b
         return [
             new(view[at : at + BLOCK], digest_size=32).digest() for at in range(0, CHUNK, BLOCK)
@@ -191,7 +195,7 @@ class Disk:
             self.handle, self.direct = self._open()
         except OSError as error:
             code = "Disk.NotFound" if error.errno in (2, 6, 20) else "Disk.ReadFailed"
-            raise Refusal(code, "%s: %s" % (path, error.strerror))
+            raise Refusal(code, "%s: %s" % (path, error.strerror)) from None
         self.device = found.st_rdev if self.is_block else None
         self.size = os.lseek(self.handle, 0, os.SEEK_END)
 
@@ -232,6 +236,7 @@ class Disk:
         return [self.size, fields[6:7], fields[13:14], self.sysfs("inflight").split()[1:2]]
 
     def facts(self):
+        """Return what the other side is told of the disk."""
         sector = 512
         if self.is_block:
             answer = fcntl.ioctl(self.handle, BLKSSZGET, struct.pack("i", 0))
@@ -278,7 +283,7 @@ class Disk:
         except OSError as error:
             raise Refusal(
                 "Disk.ReadFailed", "%s at %d: %s" % (self.path, offset + done, error.strerror)
-            )
+            ) from None
         if wanted < CHUNK:
             view[wanted:] = bytes(CHUNK - wanted)
 
@@ -292,6 +297,7 @@ class Pool:
         self.changed = threading.Condition()
 
     def reserve(self, count):
+        """Wait until so many buffers are not spoken for, and claim them."""
         with self.changed:
             self.changed.wait_for(lambda: self.left >= count)
             self.left -= count
@@ -304,6 +310,7 @@ class Pool:
             self.changed.notify_all()
 
     def take(self):
+        """Return a free buffer; a reservation stands behind every call."""
         with self.changed:
             if self.free:
                 return self.free.pop()
@@ -329,6 +336,7 @@ class Agent:
     # Requests
 
     def hello(self):
+        """Say what this Python is, so that the other side knows what it may send."""
         self.channel.write_json(
             b"h",
             {
@@ -380,6 +388,7 @@ class Agent:
         )
 
     def extend(self, body):
+        """Load an extension module that the other side has sent along."""
         name, packed = body.split(b"\0", 1)
         if name == b"blake3":
             module = load_extension("blake3", packed)
@@ -389,16 +398,19 @@ class Agent:
             self.zstd = load_extension("backend_c", packed)
 
     def open(self, body):
+        """Open a disk under the number that later frames name it by."""
         asked = json.loads(body.decode())
         disk = Disk(asked["path"])
         self.disks[asked["disk"]] = disk
         self.channel.write_json(b"o", dict(disk.facts(), disk=asked["disk"]))
 
     def later(self, kind, body):
+        """Queue a request for the workers."""
         self.order += 1
         self.todo.put((kind == b"S", self.order, body))
 
     def ping(self, body):
+        """Send back as many bytes as asked: the other side measures the link."""
         (count,) = struct.unpack("<I", body)
         self.channel.write(b"p", os.urandom(min(count, MOST_FRAME)))
 
@@ -418,6 +430,7 @@ class Agent:
     # Work
 
     def work(self):
+        """Serve queued requests for ever; files are this thread's own, with their positions."""
         files = {}
         while True:
             is_scan, _, body = self.todo.get()
@@ -478,6 +491,7 @@ class Agent:
             self.pool.release(len(kept), kept.values())
 
     def send_blocks(self, index, segment, kept, wanted, level):
+        """Send one data frame."""
         rows = [struct.pack("<HIH", index, segment, len(wanted))]
         payloads = []
         pack = self.compressor(level)
@@ -523,6 +537,7 @@ def guarded(channel, target):
 
 
 def main():
+    """Serve the connection on standard input and output until it ends."""
     channel = Channel(sys.stdin.buffer, sys.stdout.fileno())
     guarded(channel, Agent(channel).serve)
     os._exit(0)
