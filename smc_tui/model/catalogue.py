@@ -44,6 +44,10 @@ def _usage(cause: str, next_step: str) -> Entry:
     return Entry(cause, next_step, exit_code=ExitCode.USAGE)
 
 
+def _not_allowed(cause: str, next_step: str) -> Entry:
+    return Entry(cause, next_step, exit_code=ExitCode.NOT_ALLOWED)
+
+
 def _run(cause: str, next_step: str) -> Entry:
     return Entry(cause, next_step, safe=_KEPT, resumes=_RESUME)
 
@@ -118,5 +122,150 @@ CATALOGUE: dict[str, Entry] = {
     "Destination.IoError": _run(
         "the place where the images are kept cannot be written",
         "check the file system and the kernel log of this host, then retry",
+    ),
+    # What a person chose
+    "InvalidParameter.Name": _usage(
+        "the name is not allowed",
+        "use 2 to 128 characters: a letter, then letters, digits, '_', ':' or '-'",
+    ),
+    "InvalidParameter.Description": _usage(
+        "the description is not allowed", "write one printable line"
+    ),
+    "InvalidParameter.Interval": _usage(
+        "the synchronisation interval is out of its limits", "choose 1h to 7d"
+    ),
+    "InvalidParameter.Keep": _usage(
+        "the maximum of reserved images is out of its limits", "choose 1 to 10"
+    ),
+    "InvalidParameter.ValidTime": _usage("the valid time is out of its limits", "choose 7d to 90d"),
+    "InvalidParameter.StartTime": _usage(
+        "the start time is out of its limits", "choose now, later, or 10 minutes to 30 days ahead"
+    ),
+    "InvalidParameter.Limit": _usage(
+        "the speed limit is no whole number of Mbit/s", "choose 0 for none, or the Mbit/s wanted"
+    ),
+    "InvalidParameter.Compression": _usage(
+        "the compression level is unknown", "choose auto, or 0 (none) to 10"
+    ),
+    "InvalidParameter.Target": _usage("the destination type is unknown", "choose image"),
+    "InvalidParameter.Missing": _usage("something needed was not given", "give what is named"),
+    "InvalidParameter.Unknown": _usage(
+        "something was asked that this version does not know", "see smc-tui --help"
+    ),
+    "InvalidParameter.Combination": _usage(
+        "two of the choices exclude each other", "drop one of them"
+    ),
+    "SourceServerName.Duplicate": _usage(
+        "another source has this name", "choose another name, or remove that source"
+    ),
+    "ReplicationJobName.Duplicate": _usage("another job has this name", "choose another name"),
+    # What may be done when
+    "SourceServer.NotFound": Entry(
+        "there is no such source",
+        "see smc-tui source list",
+        exit_code=ExitCode.NO_SUCH_OBJECT,
+    ),
+    "ReplicationJob.NotFound": Entry(
+        "there is no such job", "see smc-tui job list", exit_code=ExitCode.NO_SUCH_OBJECT
+    ),
+    "Image.NotFound": Entry(
+        "there is no such image", "see smc-tui image list", exit_code=ExitCode.NO_SUCH_OBJECT
+    ),
+    "Request.NotFound": Entry(
+        "there is no such request", "submit it again", exit_code=ExitCode.NO_SUCH_OBJECT
+    ),
+    "SourceServerState.Invalid": _not_allowed(
+        "the source's state does not allow it",
+        "see smc-tui source show NAME: check it, or finish or cancel its job first",
+    ),
+    "SourceServer.WithRunningReplicationJob": _not_allowed(
+        "a running job uses the source", "cancel the job or wait for its end"
+    ),
+    "ReplicationJob.Related": _not_allowed(
+        "an unfinished job uses the source", "complete or cancel the job first"
+    ),
+    "ReplicationJob.InvalidStatus": _not_allowed(
+        "the job's status does not allow it", "see smc-tui job show NAME"
+    ),
+    "ReplicationJob.InvalidBusinessStatus": _not_allowed(
+        "the running job's phase does not allow it", "see smc-tui job show NAME, then try again"
+    ),
+    "ReplicationJob.OnceOnly": _not_allowed("the job runs only once", "create an incremental job"),
+    "Image.InUse": _not_allowed(
+        "the image is used", "unpin it, or wait until its verification or export has ended"
+    ),
+    "Image.Newest": _not_allowed(
+        "the newest good image of an unfinished job is never deleted",
+        "complete or cancel the job first",
+    ),
+    "Image.Unusable": _not_allowed(
+        "the image is being deleted", "choose another image: smc-tui image list"
+    ),
+    "Action.Unavailable": _not_allowed("this installation cannot do it", "install what is named"),
+    # A run as the engine sees it
+    "Sync.Died": _run(
+        "the synchronisation's process ended without a word",
+        "see the run's log and this host's memory, then retry",
+    ),
+    "Sync.Stalled": _run(
+        "the synchronisation did not stop when told to and was ended", "see the run's log"
+    ),
+    "Images.Died": Entry(
+        "the process working on the images ended without a word",
+        "see the engine's log and this host's memory, then do it again",
+        safe="all images",
+    ),
+    # The engine, the home folder, the job store
+    "Engine.NotReachable": Entry(
+        "no engine is running for this home folder",
+        "start it: smc-tui engine start",
+        exit_code=ExitCode.NO_ENGINE,
+    ),
+    "Engine.AlreadyRunning": Entry(
+        "another engine serves this home folder",
+        "use it, or stop it first: smc-tui engine stop",
+    ),
+    "Engine.Stopped": Entry(
+        "the engine ended while it worked on this",
+        "do it again",
+        safe="everything; what was half done is undone or finished at the engine's start",
+    ),
+    "Engine.Internal": Entry(
+        "the engine met something it does not know",
+        "see engine.log in the home folder, then do it again",
+        safe=_KEPT,
+    ),
+    "Request.TimedOut": Entry(
+        "it took longer than the time given",
+        "look again: smc-tui job show NAME",
+        safe="it goes on",
+        exit_code=ExitCode.TIMED_OUT,
+    ),
+    "Home.Unusable": Entry(
+        "the home folder cannot be used", "check its path, its owner and its permissions"
+    ),
+    "Home.Newer": Entry(
+        "the home folder was written by a newer version", "use that version or a newer one"
+    ),
+    "Home.Older": Entry(
+        "the home folder is of an older version",
+        "start its engine once, which brings it up to date: smc-tui engine start",
+    ),
+    "JobStore.Full": Entry(
+        "no room is left for the job store",
+        "free space where the home folder is; the engine then goes on by itself",
+        safe=_KEPT,
+    ),
+    "JobStore.Busy": Entry("the job store is locked by another process", "try again in a moment"),
+    "JobStore.IoError": Entry(
+        "the job store cannot be read or written",
+        "check the file system and the kernel log of this host",
+        safe=_KEPT,
+    ),
+    "JobStore.Damaged": Entry(
+        "the job store is damaged",
+        "stop the engine, keep a copy of the home folder, restore jobs.db from a backup",
+        safe="the images: they do not depend on the job store",
+        exit_code=ExitCode.STORE_DAMAGED,
     ),
 }

@@ -1,0 +1,58 @@
+"""When something is due.
+
+The interval counts from the END of a run: a job's ``next_run`` is fixed once, when
+a run ends, from the interval of that moment. So a changed interval takes effect
+after the next synchronisation, without anything having to remember the old one.
+
+``next_run`` is cleared in the transaction that starts the run and set again in the
+one that ends it. A clock that jumps forward therefore finds one instant to be
+late for, not several, and one that jumps back finds none to repeat: no run is made
+twice and none is lost.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from smc_tui.model.lifecycle import EXPIRABLE, Status
+from smc_tui.model.things import Job
+from smc_tui.model.units import DAY
+
+#: An expired job is deleted this long after it expired.
+DELETED_AFTER = 7 * DAY
+
+
+class Due(StrEnum):
+    """What the clock asks for."""
+
+    RUN = "run"
+    EXPIRE = "expire"
+    DELETE = "delete"
+
+
+def next_run(ended: float, interval: int) -> float | None:
+    """Return when the next run starts; None for a once-only job (interval 0)."""
+    return ended + interval if interval else None
+
+
+def instants(job: Job) -> dict[Due, float]:
+    """Return what the clock will ask of a job, and when."""
+    found: dict[Due, float] = {}
+    if job.next_run is not None and job.status in (Status.READY, Status.WAITING):
+        found[Due.RUN] = job.next_run
+    if job.status in EXPIRABLE:
+        found[Due.EXPIRE] = job.settings.valid_until
+    if job.status is Status.EXPIRED and job.expired is not None:
+        found[Due.DELETE] = job.expired + DELETED_AFTER
+    return found
+
+
+def due(job: Job, now: float) -> Due | None:
+    """Return what is due, the end of the valid time before a run."""
+    late = [what for what, at in instants(job).items() if at <= now]
+    return next((what for what in (Due.DELETE, Due.EXPIRE, Due.RUN) if what in late), None)
+
+
+def next_instant(job: Job) -> float | None:
+    """Return the next instant at which the clock asks anything of the job."""
+    return min(instants(job).values(), default=None)

@@ -1,0 +1,220 @@
+"""The limits of what a person may choose, and the checks that hold them.
+
+Each check takes what came over the command line or out of a request and returns
+the value that is kept, or raises an SmcError that names the limit. They are the
+only gate: past them a name is safe to print, to look up and to make a file of.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from smc_tui.model.errors import SmcError
+from smc_tui.model.units import DAY, HOUR, MINUTE, duration_text, parse_duration, parse_instant
+
+NAME_LENGTH = (2, 128)
+DESCRIPTION_LENGTH = 256
+INTERVAL = (1 * HOUR, 7 * DAY)
+KEEP = (1, 10)
+VALID = (7 * DAY, 90 * DAY)
+START_AHEAD = (10 * MINUTE, 30 * DAY)
+LIMIT_MBIT = (0, 1_000_000)
+COMPRESSION = (0, 10)
+TARGETS = ("image",)
+
+DEFAULT_INTERVAL = 1 * DAY
+DEFAULT_KEEP = 3
+DEFAULT_VALID = 30 * DAY
+
+AUTO = "auto"
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_:-]*", re.ASCII)
+_LOOKS_LIKE_ID = re.compile(r"[a-z]-[0-9a-f]{8}")
+
+
+def name(value: Any) -> str:
+    """Check a name of a source, a job or an image.
+
+    Raises:
+        SmcError: InvalidParameter.Name.
+    """
+    low, high = NAME_LENGTH
+    if not isinstance(value, str) or not value:
+        raise SmcError("InvalidParameter.Name", "the name is empty")
+    if not low <= len(value) <= high:
+        raise SmcError(
+            "InvalidParameter.Name",
+            f"the name {_short(value)} has {len(value)} characters; {low} to {high} are allowed",
+        )
+    if not _NAME.fullmatch(value):
+        raise SmcError(
+            "InvalidParameter.Name",
+            f"the name {_short(value)} must start with a letter and then have only "
+            "letters, digits, '_', ':' and '-'",
+        )
+    if _LOOKS_LIKE_ID.fullmatch(value):
+        raise SmcError("InvalidParameter.Name", f"the name {value} has the form of an id")
+    return value
+
+
+def description(value: Any) -> str:
+    """Check a description: one printable line.
+
+    Raises:
+        SmcError: InvalidParameter.Description.
+    """
+    if not isinstance(value, str) or len(value) > DESCRIPTION_LENGTH or not value.isprintable():
+        raise SmcError(
+            "InvalidParameter.Description",
+            f"a description is one line of at most {DESCRIPTION_LENGTH} printable characters",
+        )
+    return value
+
+
+def interval(value: Any) -> int:
+    """Check a synchronisation interval: seconds, or a text such as ``6h``.
+
+    Raises:
+        SmcError: InvalidParameter.Interval.
+    """
+    return _duration(value, INTERVAL, "InvalidParameter.Interval", "the interval")
+
+
+def valid(value: Any) -> int:
+    """Check a valid time: seconds, or a text such as ``30d``.
+
+    Raises:
+        SmcError: InvalidParameter.ValidTime.
+    """
+    return _duration(value, VALID, "InvalidParameter.ValidTime", "the valid time")
+
+
+def keep(value: Any) -> int:
+    """Check the maximum of reserved images.
+
+    Raises:
+        SmcError: InvalidParameter.Keep.
+    """
+    return _integer(value, KEEP, "InvalidParameter.Keep", "the number of reserved images")
+
+
+def limit(value: Any) -> int:
+    """Check a speed limit in Mbit/s on the wire; 0 is none.
+
+    Raises:
+        SmcError: InvalidParameter.Limit.
+    """
+    return _integer(value, LIMIT_MBIT, "InvalidParameter.Limit", "the speed limit in Mbit/s")
+
+
+def compression(value: Any) -> str:
+    """Check a compression level: ``auto``, or 0 (none) to 10.
+
+    Raises:
+        SmcError: InvalidParameter.Compression.
+    """
+    if value == AUTO:
+        return AUTO
+    what = "the compression level, if it is not 'auto',"
+    return str(_integer(value, COMPRESSION, "InvalidParameter.Compression", what))
+
+
+def target(value: Any) -> str:
+    """Check a destination type.
+
+    Raises:
+        SmcError: InvalidParameter.Target.
+    """
+    if value not in TARGETS:
+        raise SmcError(
+            "InvalidParameter.Target",
+            f"the destination type {_short(str(value))} is none of: {', '.join(TARGETS)}",
+        )
+    return str(value)
+
+
+def start_at(value: Any, now: float) -> float:
+    """Check an instant at which a job is to start.
+
+    Args:
+        value: RFC 3339 text, or POSIX seconds.
+        now: the engine's clock.
+
+    Raises:
+        SmcError: InvalidParameter.StartTime.
+    """
+    try:
+        at = float(value) if isinstance(value, int | float) else parse_instant(str(value))
+    except (ValueError, OverflowError):
+        raise SmcError(
+            "InvalidParameter.StartTime",
+            f"{_short(str(value))} is no instant; write now, later or for example 2027-01-31T02:00Z",
+        ) from None
+    low, high = START_AHEAD
+    if not low <= at - now <= high:
+        raise SmcError(
+            "InvalidParameter.StartTime",
+            f"the start must be {duration_text(low)} to {duration_text(high)} ahead",
+        )
+    return at
+
+
+def ssh_target(value: Any) -> str:
+    """Check what is handed to ``ssh`` as its destination: never taken for an option.
+
+    Raises:
+        SmcError: Source.BadAddress.
+    """
+    if (
+        not isinstance(value, str)
+        or not re.fullmatch(r"[A-Za-z0-9_.:][^\s'\"`\\;&|<>$(){}*?!#~]*", value)
+        or not value.isprintable()
+    ):
+        raise SmcError(
+            "Source.BadAddress",
+            f"{_short(str(value))} is no [USER@]HOST: spaces, quotes and a leading '-' are not allowed",
+        )
+    return value
+
+
+def port(value: Any) -> int | None:
+    """Check a port number; None leaves it to the ssh configuration.
+
+    Raises:
+        SmcError: Source.BadAddress.
+    """
+    if value is None:
+        return None
+    return _integer(value, (1, 65535), "Source.BadAddress", "the port")
+
+
+def _duration(value: Any, limits: tuple[int, int], code: str, what: str) -> int:
+    try:
+        seconds = parse_duration(value) if isinstance(value, str) else int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise SmcError(
+            code, f"{what} {_short(str(value))} is no duration such as 6h or 7d"
+        ) from None
+    low, high = limits
+    if not low <= seconds <= high:
+        raise SmcError(
+            code,
+            f"{what} is {duration_text(seconds)}; "
+            f"{duration_text(low)} to {duration_text(high)} are allowed",
+        )
+    return seconds
+
+
+def _integer(value: Any, limits: tuple[int, int], code: str, what: str) -> int:
+    text = str(value).strip()
+    if isinstance(value, bool) or not re.fullmatch(r"[+-]?\d{1,18}", text, re.ASCII):
+        raise SmcError(code, f"{what} must be a whole number, not {_short(text)}")
+    low, high = limits
+    if not low <= int(text) <= high:
+        raise SmcError(code, f"{what} is {int(text)}; {low} to {high} are allowed")
+    return int(text)
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:39] + "…")
