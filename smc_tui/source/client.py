@@ -64,27 +64,29 @@ class AgentClient:
 
     Attributes:
         hash: ``blake3`` or ``blake2b``, what the agent's digests are of.
+        zstd: whether the agent compresses with zstd rather than zlib.
         hello: what the agent said of itself.
     """
 
-    def __init__(self, ssh: SshTarget | None, *, compressing: bool = False) -> None:
+    def __init__(self, ssh: SshTarget | None) -> None:
         self.link = Link.start(AGENT, ssh)
         self._reader = protocol.FrameReader(self.link.source)
         self.sent = 0
         self.hash = ""
+        self.zstd = False
         self.hello: dict[str, Any] = {}
-        try:
-            self._open(compressing)
-        except BaseException:
-            self.link.close()
-            raise
 
     @property
     def received(self) -> int:
         """Bytes that came over the wire so far."""
         return self._reader.received
 
-    def _open(self, compressing: bool) -> None:
+    def open(self, *, compressing: bool = False) -> None:
+        """Settle with the agent what it will use; the connection began at construction.
+
+        Raises:
+            SmcError: the source cannot be reached, or no agent can run there.
+        """
         self.hello = self.expect(b"h")
         self.link.connected = True
         if self.hello.get("version") != AGENT_VERSION:
@@ -98,6 +100,7 @@ class AgentClient:
         self._send(protocol.json_frame(b"H", {"hash": "blake3", "threads": _THREADS}))
         chosen = self.expect(b"h")
         self.hash = str(chosen.get("hash"))
+        self.zstd = bool(chosen.get("zstd"))
         if self.hash not in ("blake3", "blake2b"):
             raise protocol.malformed(f"an unknown hash {self.hash!r}")
 

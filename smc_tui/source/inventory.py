@@ -53,6 +53,7 @@ def take(target: dict[str, Any]) -> dict[str, Any]:
         raise SmcError("Disk.NotFound", "no disk was found on the source")
     client = AgentClient(ssh)
     try:
+        client.open()
         opened = [client.open_disk(index, path) for index, path in enumerate(paths)]
         rate, trip = client.measure_link()
     finally:

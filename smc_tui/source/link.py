@@ -35,6 +35,7 @@ _PIPE_SIZE = 1 << 20
 # Exit codes of our own bootstrap, outside what sudo (1), sh (126, 127) and ssh (255) use.
 _NO_PYTHON = 96
 _OLD_PYTHON = 97
+_SSH_FAILED = 255
 
 # No quotes inside: it stands in double quotes within single quotes.
 _BOOTSTRAP = (
@@ -240,9 +241,9 @@ class Link:
             return SmcError("Source.NoPython", "no python3 was found")
         if status == _OLD_PYTHON:
             return SmcError("Source.NoPython", "its python3 is older than 3.6")
-        if status < 0 or (self.connected and status == 255):
-            return explain_ssh(said, "Link.Lost")
-        return explain_ssh(said, "Agent.Died" if self.connected else "SourceServer.Offline")
+        if status == _SSH_FAILED or status < 0:
+            return explain_ssh(said, "Link.Lost" if self.connected else "SourceServer.Offline")
+        return explain_ssh(said, "Agent.Died")
 
     def close(self) -> None:
         """End the program: it stops when its input ends."""

@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import socket
+import stat
 import struct
 import sys
 
@@ -166,10 +167,11 @@ def disks(asked):
     folders = [os.path.realpath("/sys/block/" + n) for n in names if not PASSED_OVER.fullmatch(n)]
     for path in asked:
         try:
-            number = os.stat(path).st_rdev
+            found = os.stat(path)
         except OSError:
-            continue
-        if number:
+            continue  # the agent, which opens it, says so better
+        if stat.S_ISBLK(found.st_mode):
+            number = found.st_rdev
             link = "/sys/dev/block/%d:%d" % (os.major(number), os.minor(number))
             folders.append(os.path.realpath(link))
     found = [disk(folder, mounted) for folder in dict.fromkeys(folders)]

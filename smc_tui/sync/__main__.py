@@ -1,0 +1,36 @@
+"""The process of a run: ``python -m smc_tui.sync``, description on standard input."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+
+from smc_tui.model.errors import SmcError
+from smc_tui.sync.description import RunDescription
+from smc_tui.sync.lines import Controls, Speaker
+from smc_tui.sync.run import synchronise
+
+
+def main() -> int:
+    """Do the run that the first line describes; exit status 1 after an error."""
+    speaker = Speaker()
+    description = RunDescription.of(json.loads(sys.stdin.readline()))
+    controls = Controls(description.limit_mbit, description.compression)
+    controls.listen_in_background(sys.stdin)
+    try:
+        synchronise(description, controls, speaker)
+    except SmcError as error:
+        speaker.say("error", code=error.code, detail=error.detail, facts=error.facts)
+        return 1
+    except Exception as error:
+        # The whole story goes to the run's log, the line to the operator.
+        traceback.print_exc()
+        detail = f"{type(error).__name__}: {error}"
+        speaker.say("error", code="Sync.Failed", detail=detail, facts={})
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""What a run is told: a plain description, the first line of its standard input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smc_tui.source.link import SshTarget
+
+
+@dataclass(frozen=True)
+class SourceDisk:
+    """A disk as it was imported; a run refuses to read another one in its place."""
+
+    index: int
+    path: str
+    size: int
+    identity: dict[str, Any]
+    role: str
+
+
+@dataclass(frozen=True)
+class RunDescription:
+    """Everything one synchronisation needs to know.
+
+    Attributes:
+        kind: Full, Schedule, Manual or Last.
+        limit_mbit: speed limit on the wire in Mbit/s, 0 for none.
+        compression: ``auto`` or a level from 0 (none) to 10.
+        link_bps: bytes a second that the link was last seen to carry, or None.
+        created: RFC 3339 instant that the image will bear.
+    """
+
+    home: Path
+    job: str
+    run: str
+    image: str
+    image_name: str
+    kind: str
+    source_id: str
+    source_name: str
+    ssh: SshTarget | None
+    disks: tuple[SourceDisk, ...]
+    limit_mbit: float
+    compression: str | int
+    link_bps: float | None
+    created: str
+
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> RunDescription:
+        """Return the description that the engine's document holds.
+
+        Raises:
+            KeyError, TypeError: the document is not one of the engine's.
+            SmcError: Source.BadAddress.
+        """
+        home = Path(document["home"])
+        source = document["source"]
+        ssh = source["ssh"] and SshTarget.of(source["ssh"], home / "known_hosts")
+        names = ("index", "path", "size", "identity", "role")
+        disks = (SourceDisk(**{name: disk[name] for name in names}) for disk in source["disks"])
+        return cls(
+            home=home,
+            job=document["job"],
+            run=document["run"],
+            image=document["image"],
+            image_name=document["image_name"],
+            kind=document["kind"],
+            source_id=source["id"],
+            source_name=source["name"],
+            ssh=ssh,
+            disks=tuple(disks),
+            limit_mbit=float(document["limit_mbit"]),
+            compression=document["compression"],
+            link_bps=document["link_bps"],
+            created=document["created"],
+        )
+
+    @property
+    def staging(self) -> Path:
+        """The job's intermediate resource: change maps and the lock of the run."""
+        return self.home / "staging" / self.job

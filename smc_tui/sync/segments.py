@@ -1,0 +1,137 @@
+"""What an answer means for one segment.
+
+A segment under way holds the names of its 256 blocks as they will be: those of
+the last comparison, overwritten chunk by chunk with what the source answered.
+Where the source hashes with blake3 its digests *are* the names. Where it has
+only blake2b, a digest is turned into a name when the block arrives and is
+hashed here; blocks that did not change are recognised by hashing the old ones,
+which are at hand, the same way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from blake3 import blake3
+
+from smc_tui.source.protocol import (
+    BLOCK,
+    BLOCKS_IN_CHUNK,
+    BLOCKS_IN_SEGMENT,
+    CHUNKS_IN_SEGMENT,
+    DIGEST,
+    Answer,
+)
+
+NamesOfChunk = Callable[[bytes], bytes]
+
+
+class Hash:
+    """The hash that the source uses, with its digests of zeros.
+
+    Attributes:
+        names_blocks: whether its digests of blocks are the store's names.
+        map_algorithm: what the change map is labelled with.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.names_blocks = name == "blake3"
+        self.map_algorithm = f"{name}-1m"
+        self.zero_block = self.block(bytes(BLOCK))
+        if self.names_blocks:
+            self.zero_chunk = blake3(bytes(BLOCK * BLOCKS_IN_CHUNK)).digest()
+        else:
+            self.zero_chunk = self.block(self.zero_block * BLOCKS_IN_CHUNK)
+        self.zero_chunks = self.zero_chunk * CHUNKS_IN_SEGMENT
+
+    def block(self, plain: bytes | memoryview) -> bytes:
+        """Return the digest of a block."""
+        if self.names_blocks:
+            return blake3(plain).digest()
+        return hashlib.blake2b(plain, digest_size=DIGEST).digest()
+
+
+@dataclass(eq=False)
+class Segment:
+    """One segment between the request to scan it and its place in the change map.
+
+    Attributes:
+        known: the list digest of the last comparison, None when there is none.
+        chunks: the 16 chunk digests, as last known and then as answered.
+        names: the 256 block names (8192 bytes), filled from the answer on.
+        coming: digest by block number of the blocks asked for and not yet here.
+        missing: blocks whose content is on its way, for this segment or another.
+        list_digest: the names list's digest once the segment is settled.
+    """
+
+    disk: int
+    number: int
+    known: bytes | None
+    chunks: bytearray
+    names: bytearray = field(default_factory=bytearray)
+    coming: dict[int, bytes] = field(default_factory=dict)
+    missing: int = 0
+    kept: bool = False
+    list_digest: bytes | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What frames call it: (disk, segment)."""
+        return self.disk, self.number
+
+    def name(self, block: int) -> bytes:
+        """Return the name of one block."""
+        return bytes(self.names[block * DIGEST : (block + 1) * DIGEST])
+
+    def rename(self, block: int, name: bytes) -> None:
+        """Give one block another name."""
+        self.names[block * DIGEST : (block + 1) * DIGEST] = name
+
+
+def changed_blocks(
+    segment: Segment, answer: Answer, hashing: Hash, zero_name: bytes, read: NamesOfChunk
+) -> Iterator[tuple[int, bytes]]:
+    """Take an answer into the segment and yield (block, digest) of what changed.
+
+    Chunk digests are taken over, blocks that became zeros are named at once and
+    yielded with an empty digest: they count as changed and nothing is sent.
+
+    Args:
+        segment: its ``names`` hold the last comparison's names.
+        answer: what the source said.
+        hashing: the hash of the answer's digests.
+        zero_name: the store's name of a block of zeros.
+        read: returns a stored block by name (only called for other hashes).
+    """
+    segment.kept = bool(answer.changed & ~answer.zeros)
+    for chunk, digest, blocks in answer.chunks():
+        at = chunk * DIGEST
+        segment.chunks[at : at + DIGEST] = digest or hashing.zero_chunk
+        first = chunk * BLOCKS_IN_CHUNK
+        for step in range(BLOCKS_IN_CHUNK):
+            block = first + step
+            old = segment.name(block)
+            new = hashing.zero_block if blocks is None else blocks[step * DIGEST :][:DIGEST]
+            if new == hashing.zero_block:
+                if old != zero_name:
+                    segment.rename(block, zero_name)
+                    yield block, b""
+            elif hashing.names_blocks:
+                if old != new:
+                    segment.rename(block, new)
+                    yield block, new
+            elif old == zero_name or hashing.block(read(old)) != new:
+                yield block, new
+
+
+def bits_of(blocks: Iterator[int] | list[int]) -> int:
+    """Return block numbers as the bits of a request."""
+    bits = 0
+    for block in blocks:
+        if not 0 <= block < BLOCKS_IN_SEGMENT:
+            raise ValueError(f"no block {block} in a segment")
+        bits |= 1 << block
+    return bits

@@ -1,0 +1,286 @@
+"""The pipeline of a run: scan, answer, want, data, in one pass over the disks.
+
+    scan    up to WINDOW segments are asked for, with what is known of them
+    answer  what differs is named; names that the store lacks are wanted
+    want    as many as the speed limit allows, in slices when there is one
+    data    every block is hashed on arrival, stored, and its segments settled
+
+One thread does all of this; what waits for the destination's disk is in
+``checkpoints``. All state is what is outstanding, so stopping at any moment is
+safe: blocks that came are stored, segments not settled are compared again.
+
+A block that several segments lack is asked for once; each of them waits for it
+and is settled only when it is here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from blake3 import blake3
+
+from smc_tui.images import ZERO_BLOCK, ChangeMap, ImageStore, Session, plain
+from smc_tui.source import protocol
+from smc_tui.source.client import AgentClient
+from smc_tui.sync.checkpoints import Checkpoints
+from smc_tui.sync.lines import Controls, Stop
+from smc_tui.sync.pacing import TokenBucket, compression_level
+from smc_tui.sync.progress import DiskCount, Progress
+from smc_tui.sync.segments import Hash, Segment, bits_of, changed_blocks
+
+WINDOW = 48  # segments outstanding: a fast disk stays busy over a round trip of 100 ms
+_LOOK = 0.1  # s without a frame after which controls and progress are looked at again
+_ZERO_NAMES = ZERO_BLOCK * protocol.BLOCKS_IN_SEGMENT
+
+
+@dataclass
+class DiskWork:
+    """A disk in a run.
+
+    Attributes:
+        suspect: segments that name damaged blocks; compared without expectation.
+    """
+
+    index: int
+    size: int
+    map: ChangeMap
+    count: DiskCount
+    suspect: frozenset[int]
+
+    @property
+    def segments(self) -> int:
+        """How many segments the disk has, the last one perhaps in part."""
+        return -(-self.size // protocol.SEGMENT)
+
+    def length(self, segment: int) -> int:
+        """Return the bytes of the disk that a segment covers."""
+        return min(protocol.SEGMENT, self.size - segment * protocol.SEGMENT)
+
+
+class Want(NamedTuple):
+    """Blocks of a segment that wait for the speed limit's leave."""
+
+    segment: Segment
+    blocks: list[int]
+
+
+class Transfer:
+    """One pass over the disks."""
+
+    def __init__(
+        self,
+        client: AgentClient,
+        store: ImageStore,
+        session: Session,
+        disks: list[DiskWork],
+        controls: Controls,
+        progress: Progress,
+        link_bps: float | None,
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._session = session
+        self._disks = {disk.index: disk for disk in disks}
+        self._controls = controls
+        self._progress = progress
+        self._link_bps = link_bps
+        self._hash = Hash(client.hash)
+        self._bucket = TokenBucket(time.monotonic())
+        self._checkpoints = Checkpoints(session, {disk.index: disk.map for disk in disks})
+        self._plan = self._all_segments()
+        self._open: dict[tuple[int, int], Segment] = {}
+        self._wants: deque[Want] = deque()
+        self._waiting: dict[bytes, list[tuple[Segment, int]]] = {}
+
+    def run(self) -> Stop | None:
+        """Compare and transfer everything; None at the end, or why it stopped.
+
+        Everything received is durable when this returns.
+
+        Raises:
+            SmcError: the source, the link or the destination failed.
+        """
+        try:
+            stopped = self._loop()
+            if stopped is not Stop.CANCEL:
+                self._checkpoints.finish()
+            return stopped
+        finally:
+            self._checkpoints.close()
+
+    def _loop(self) -> Stop | None:
+        more = True
+        while more or self._open:
+            if self._controls.stop is not None:
+                return self._controls.stop
+            while more and len(self._open) < WINDOW:
+                more = self._scan_next()
+            self._ask()
+            frame = self._client.read(self._patience())
+            if frame is not None:
+                self._take(*frame)
+            self._checkpoints.look()
+            self._report()
+        return None
+
+    # Scanning
+
+    def _all_segments(self) -> Iterator[tuple[DiskWork, int]]:
+        for disk in self._disks.values():
+            for number in range(disk.segments):
+                yield disk, number
+
+    def _scan_next(self) -> bool:
+        step = next(self._plan, None)
+        if step is not None:
+            self._scan(*step)
+        return step is not None
+
+    def _scan(self, disk: DiskWork, number: int) -> None:
+        record = None if number in disk.suspect else disk.map.get(number)
+        zeros = self._hash.zero_chunks
+        chunks, known = record if record is not None else (zeros, None)
+        # A map written with another hash knows names, but no digest to compare with.
+        comparable = record is not None and chunks is not None
+        segment = Segment(disk.index, number, known, bytearray(chunks or zeros))
+        self._open[segment.key] = segment
+        if not comparable:
+            self._client.scan(disk.index, number, protocol.NO_EXPECTATION)
+        elif chunks == zeros:
+            self._client.scan(disk.index, number, protocol.EXPECT_ZERO)
+        else:
+            self._client.scan(disk.index, number, protocol.EXPECT_DIGESTS, bytes(segment.chunks))
+
+    # Frames
+
+    def _take(self, kind: bytes, body: memoryview) -> None:
+        match kind:
+            case b"a":
+                self._take_answer(protocol.parse_answer(body))
+            case b"d":
+                self._take_data(protocol.parse_data(body))
+            case _:
+                raise protocol.malformed(f"a frame of kind {kind!r} in the middle of a run")
+
+    def _take_answer(self, answer: protocol.Answer) -> None:
+        segment = self._open.get((answer.disk, answer.segment))
+        if segment is None or segment.names:
+            raise protocol.malformed(f"an answer that was not asked for: {answer.segment}")
+        disk = self._disks[segment.disk]
+        disk.count.compared += disk.length(segment.number)
+        if not answer.changed:
+            del self._open[segment.key]
+            return
+        segment.names = self._known_names(segment)
+        changed = list(changed_blocks(segment, answer, self._hash, ZERO_BLOCK, self._store.block))
+        disk.count.changed += len(changed) * protocol.BLOCK
+        wanted = self._lacking(segment, changed)
+        if wanted:
+            self._wants.append(Want(segment, wanted))
+        elif segment.kept:
+            self._client.want(segment.disk, segment.number, 0, True, 0)
+        if not segment.missing:
+            self._settle(segment)
+
+    def _known_names(self, segment: Segment) -> bytearray:
+        if segment.known is None:
+            return bytearray(_ZERO_NAMES)
+        return bytearray(self._store.names_list(segment.known))
+
+    def _lacking(self, segment: Segment, changed: list[tuple[int, bytes]]) -> list[int]:
+        """Return the blocks to ask for; note for all others what they wait for."""
+        digests = {digest for _, digest in changed if digest}
+        stored: set[bytes] = set()
+        if self._hash.names_blocks and digests:
+            stored = self._session.have(list(digests))
+        wanted = []
+        for block, digest in changed:
+            if not digest or digest in stored:
+                continue
+            segment.missing += 1
+            waiting = self._waiting.setdefault(digest, [])
+            if not waiting:
+                wanted.append(block)
+                segment.coming[block] = digest
+            waiting.append((segment, block))
+        return wanted
+
+    def _take_data(self, data: protocol.Data) -> None:
+        segment = self._open.get((data.disk, data.segment))
+        if segment is None:
+            raise protocol.malformed(f"data that was not asked for: segment {data.segment}")
+        arrived = []
+        puts = []
+        for block, encoding, payload in data.rows:
+            digest = segment.coming.pop(block, None)
+            content = plain(encoding, payload)
+            if digest is None or self._hash.block(content) != digest:
+                raise protocol.malformed(f"block {block} of segment {data.segment} is not itself")
+            name = digest if self._hash.names_blocks else blake3(content).digest()
+            puts.append((name, encoding, payload))
+            arrived.append((digest, name))
+        stored = self._session.put(puts)
+        self._progress.stored += stored
+        self._checkpoints.stored(stored)
+        count = len(arrived) * protocol.BLOCK
+        self._disks[data.disk].count.sent += count
+        wired = sum(len(payload) for _, _, payload in data.rows)
+        if self._bucket.rate:
+            self._bucket.spend(wired - count)
+        for digest, name in arrived:
+            self._arrived(digest, name)
+
+    def _arrived(self, digest: bytes, name: bytes) -> None:
+        for segment, block in self._waiting.pop(digest):
+            segment.rename(block, name)
+            segment.missing -= 1
+            if not segment.missing:
+                self._settle(segment)
+
+    def _settle(self, segment: Segment) -> None:
+        segment.list_digest = self._session.put_list(bytes(segment.names))
+        del self._open[segment.key]
+        self._checkpoints.settle(segment)
+
+    # Asking, within the speed limit
+
+    def _ask(self) -> None:
+        if not self._wants:
+            return
+        limit = self._controls.limit_mbit
+        if limit * 125_000 != self._bucket.rate:
+            self._bucket.set_limit(limit)
+        zstd = bool(self._client.zstd)
+        level = compression_level(self._controls.compression, self._link_bps, limit, zstd)
+        while self._wants:
+            want = self._wants[0]
+            count = len(want.blocks)
+            if limit:
+                count = min(count, self._bucket.room(time.monotonic()) // protocol.BLOCK)
+                if not count:
+                    return
+                self._bucket.spend(count * protocol.BLOCK)
+            now, later = want.blocks[:count], want.blocks[count:]
+            segment = want.segment
+            self._client.want(segment.disk, segment.number, level, not later, bits_of(now))
+            if later:
+                self._wants[0] = Want(segment, later)
+            else:
+                self._wants.popleft()
+
+    def _patience(self) -> float:
+        if self._wants and self._bucket.rate:
+            return min(_LOOK, self._bucket.wait(protocol.BLOCK))
+        return _LOOK
+
+    def _report(self) -> None:
+        if self._wants:
+            self._progress.held_by = "speed limit"
+        else:
+            self._progress.held_by = "link" if self._waiting else "disk"
+        self._progress.wire = self._client.received + self._client.sent
+        self._progress.tell_when_due()
