@@ -39,7 +39,7 @@ class SmcError(Exception):
     @property
     def line(self) -> str:
         """The one line a person reads: code, cause, next step."""
-        return f"{self.code}: {self.detail}. Next: {self.entry.next_step}"
+        return f"{self.code}: {self.detail.rstrip('.')}. Next: {self.entry.next_step}"
 
     def document(self) -> dict[str, Any]:
         """The same for programs."""
