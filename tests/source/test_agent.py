@@ -210,17 +210,23 @@ def test_the_agent_ends_with_its_input_and_leaves_nothing(disk, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["disk"]
 
 
-OLD = [
-    found
-    for version in ("3.6", "3.7", "3.8")
-    for found in [shutil.which(f"python{version}")]
-    if found and subprocess.run([found, "-c", ""], check=False, capture_output=True).returncode == 0
-]
+def old_pythons() -> list[str]:
+    """Return interpreters older than ours, on the path or among pyenv's."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found = []
+    for version in ("3.6", "3.7", "3.8", "3.9"):
+        names = [*pyenv.glob(f"{version}.*/bin/python3"), shutil.which(f"python{version}")]
+        for name in filter(None, names):
+            if subprocess.run([name, "-c", ""], check=False, capture_output=True).returncode == 0:
+                found.append(str(name))
+                break
+    return found
 
 
-@pytest.mark.parametrize(
-    "python", OLD or [pytest.param("", marks=pytest.mark.skip("no old Python"))]
-)
+OLD = old_pythons() or [pytest.param("", marks=pytest.mark.skip("no older Python here"))]
+
+
+@pytest.mark.parametrize("python", OLD)
 def test_an_old_python_without_blake3_does_the_same(python, disk, monkeypatch):
     monkeypatch.setattr("smc_tui.source.link.sys.executable", python)
     with contextlib.closing(AgentClient(None)) as client:
