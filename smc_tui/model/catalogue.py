@@ -203,6 +203,14 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "Action.Unavailable": _not_allowed("this installation cannot do it", "install what is named"),
     # A run as the engine sees it
+    "ReplicationJob.Paused": _run(
+        "the job was paused before the run had ended", "go on: smc-tui job start NAME"
+    ),
+    "ReplicationJob.Cancelled": Entry(
+        "the job was cancelled before the run had ended",
+        "create a new job if it is still wanted",
+        safe="all images",
+    ),
     "Sync.Died": _run(
         "the synchronisation's process ended without a word",
         "see the run's log and this host's memory, then retry",

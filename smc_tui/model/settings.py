@@ -149,7 +149,7 @@ def start_at(value: Any, now: float) -> float:
     except (ValueError, OverflowError):
         raise SmcError(
             "InvalidParameter.StartTime",
-            f"{_short(str(value))} is no instant; write now, later or for example 2027-01-31T02:00Z",
+            f"{_short(str(value))} is no instant such as 2027-01-31T02:00Z",
         ) from None
     low, high = START_AHEAD
     if not low <= at - now <= high:
@@ -173,7 +173,7 @@ def ssh_target(value: Any) -> str:
     ):
         raise SmcError(
             "Source.BadAddress",
-            f"{_short(str(value))} is no [USER@]HOST: spaces, quotes and a leading '-' are not allowed",
+            f"{_short(str(value))} is no [USER@]HOST: no spaces, no quotes, no leading '-'",
         )
     return value
 

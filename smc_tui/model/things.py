@@ -149,8 +149,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What a run has done, in bytes. ``changed`` and ``sent`` count uncompressed
-    blocks, ``wire`` what came over the link, ``stored`` what the store grew by.
+    """What a run has done, in bytes.
+
+    ``changed`` and ``sent`` count uncompressed blocks, ``wire`` what came over the
+    link, ``stored`` what the image store grew by.
     """
 
     total: int = 0

@@ -1,0 +1,44 @@
+"""Waking the engine, and seeing by it whether one is there.
+
+A datagram to the engine's socket is taken by the kernel at once or refused at once:
+the socket's file outlives a killed engine, its owner does not. So one call answers
+"is an engine serving this home" with no lock taken and no time-out.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from smc_tui.jobstore.home import Home
+
+
+@contextmanager
+def short_path(path: Path) -> Iterator[str]:
+    """Yield a path to the same place that fits into a socket address (108 bytes).
+
+    Raises:
+        OSError: the folder is not there.
+    """
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+def wake(home: Home) -> bool:
+    """Wake the engine of this home; return whether there is one."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+        out.setblocking(False)
+        try:
+            with short_path(home.socket) as address:
+                out.sendto(b"!", address)
+        except BlockingIOError:
+            return True  # its queue is full of wake-ups: it is there and will look
+        except OSError:
+            return False
+    return True
