@@ -223,6 +223,52 @@ CATALOGUE: dict[str, Entry] = {
         "see the engine's log and this host's memory, then do it again",
         safe="all images",
     ),
+    # The image store
+    "Image.BlockDamaged": Entry(
+        "a block of the image is damaged or missing in the store",
+        "synchronise a source that still has it: smc-tui job sync NAME",
+        safe="every other block; nothing wrong was handed out",
+        exit_code=ExitCode.STORE_DAMAGED,
+    ),
+    "Image.ManifestDamaged": Entry(
+        "the description of the image is damaged",
+        "restore the file from a backup, or make a new image: smc-tui job sync NAME",
+        safe="all other images, and the blocks of this one",
+        exit_code=ExitCode.STORE_DAMAGED,
+    ),
+    "Image.Incomplete": _run(
+        "the image refers to data that the store does not hold", "check it: smc-tui store check"
+    ),
+    "Image.Exists": Entry("the image is published already", "nothing is left to do"),
+    "Export.TargetExists": Entry(
+        "the file to export to exists already", "name another file, or remove that one first"
+    ),
+    "Store.NotFound": Entry(
+        "there is no image store here", "check the home folder: smc-tui --home DIR"
+    ),
+    "Store.Busy": Entry(
+        "another process holds the image store", "wait until it has ended, then do it again"
+    ),
+    "Store.Unreadable": Entry(
+        "the image store cannot be read",
+        "check the file system, its permissions and the kernel log of this host",
+        safe="what the store holds was not touched",
+    ),
+    "Store.IndexDamaged": Entry(
+        "the index of the image store is damaged",
+        "make it anew from the packs: smc-tui store check",
+        safe="all images: the index is no part of them",
+        exit_code=ExitCode.STORE_DAMAGED,
+    ),
+    "Store.Damaged": Entry(
+        "the image store is damaged",
+        "read what is named; blocks heal at the next sync of a source that has them",
+        safe="everything that is not named",
+        exit_code=ExitCode.STORE_DAMAGED,
+    ),
+    "Store.Newer": Entry(
+        "the image store was written by a newer version", "use that version or a newer one"
+    ),
     # The engine, the home folder, the job store
     "Engine.NotReachable": Entry(
         "no engine is running for this home folder",

@@ -1,0 +1,287 @@
+"""The store's one face: everything that the other rooms do with images."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from smc_tui.images import manifest as manifests
+from smc_tui.images.blocks import (
+    BLOCK,
+    NAME,
+    ZERO_BLOCK,
+    ZERO_LIST,
+    ZERO_NAMES,
+    Bytes,
+    Kind,
+    split,
+)
+from smc_tui.images.changemap import ChangeMap
+from smc_tui.images.files import Files, writing
+from smc_tui.images.index import Index
+from smc_tui.images.manifest import ImageManifest
+from smc_tui.images.objects import Harm, Objects
+from smc_tui.images.paths import Paths
+from smc_tui.images.reader import DiskReader
+from smc_tui.images.rebuild import rebuild
+from smc_tui.images.recover import recover
+from smc_tui.images.session import Session
+from smc_tui.model.errors import SmcError
+
+VERSION = 1
+_FORMAT = "smc-tui images"
+
+
+class ImageStore:
+    """The kept images of one home; a context manager.
+
+    Threads may share it; any number of processes may have it open at once.
+    """
+
+    def __init__(self, paths: Paths, files: Files) -> None:
+        self.paths = paths
+        self._files = files
+        self._lock = threading.Lock()
+        self._connection: Index | None = None
+        self._objects: Objects | None = None
+
+    @classmethod
+    def open(
+        cls, root: Path, staging: Path, create: bool = True, files: Files | None = None
+    ) -> ImageStore:
+        """Open the store under ``root``, making it or its index if need be.
+
+        Args:
+            root: ``images/`` of the home.
+            staging: ``staging/`` of the home, where the change maps are.
+            create: make a store where there is none.
+            files: the fault seam; the plain one by default.
+
+        Raises:
+            SmcError: Store.NotFound, Store.Newer, Store.Damaged, Store.Busy
+                (no index, and sessions are open), Destination.Full, Destination.IoError.
+        """
+        paths, files = Paths(root.absolute(), staging.absolute()), files or Files()
+        if not paths.format.exists():
+            if not create:
+                raise SmcError("Store.NotFound", f"{root}: there is no image store")
+            files.mkdir(paths.root)
+        with writing(root):
+            lock = os.open(paths.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            # Two openers of a new store: the second waits and finds it made.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _prepare(paths, files)
+        finally:
+            os.close(lock)
+        return cls(paths, files)
+
+    def __enter__(self) -> ImageStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store's own connection; sessions and readers have theirs."""
+        with self._lock:
+            if self._objects is not None:
+                self._objects.close()
+            if self._connection is not None:
+                self._connection.close()
+            self._objects = self._connection = None
+
+    @property
+    def _index(self) -> Index:
+        with self._lock:
+            if self._connection is None:
+                self._connection = Index(self.paths.index, self._files)
+            return self._connection
+
+    # Images ----------------------------------------------------------------
+
+    def images(self) -> list[str]:
+        """Return the ids of the published images, sorted."""
+        return self.paths.images()
+
+    def manifest(self, image_id: str) -> ImageManifest:
+        """Return what an image is made of.
+
+        Raises:
+            SmcError: Image.NotFound, Image.ManifestDamaged, Store.Newer.
+        """
+        try:
+            manifest = manifests.read(self.paths.manifest(image_id))
+        except FileNotFoundError:
+            raise SmcError("Image.NotFound", f"no image {image_id}", image=image_id) from None
+        if manifest.id != image_id:
+            raise SmcError(
+                "Image.ManifestDamaged",
+                f"the manifest of {image_id} is that of {manifest.id}",
+                image=image_id,
+            )
+        return manifest
+
+    def remove(self, image_id: str) -> None:
+        """Remove an image; the collection frees later what nothing else refers to.
+
+        The manifest is set aside rather than deleted: a session that has read
+        its lists may still build on them (collect.py). Removing twice is once.
+
+        Raises:
+            SmcError: Image.NotFound, Destination.IoError.
+        """
+        path = self.paths.manifest(image_id)
+        if not path.exists():
+            raise SmcError("Image.NotFound", f"no image {image_id}", image=image_id)
+        self._files.rename(path, self.paths.removed_manifest(image_id))
+        self._files.fsync_dir(self.paths.removed)
+        self._files.fsync_dir(self.paths.manifests)
+
+    def disk(self, image_id: str, index: int) -> DiskReader:
+        """Return a reader of one disk of an image; close it, or use it in ``with``.
+
+        Raises:
+            SmcError: Image.NotFound (also for a disk the image has not),
+                Image.ManifestDamaged.
+        """
+        manifest = self.manifest(image_id)
+        if not 0 <= index < len(manifest.disks):
+            raise SmcError("Image.NotFound", f"{image_id} has no disk {index}", image=image_id)
+        return DiskReader(image_id, manifest.disks[index], Objects(self.paths, self._index))
+
+    # Writing ---------------------------------------------------------------
+
+    def session(self, owner: str) -> Session:
+        """Open a session to write blocks and images; use it in ``with``.
+
+        First what dead writers left in their packs is taken up.
+
+        Args:
+            owner: who writes, for people: a run's id.
+
+        Raises:
+            SmcError: Store.Busy, Store.IndexDamaged, Destination.Full, Destination.IoError.
+        """
+        session = Session(self.paths, self._files, owner)
+        try:
+            recover(self.paths, self._files, self._index)
+        except BaseException:
+            session.close(keep=False)
+            raise
+        return session
+
+    # Single objects --------------------------------------------------------
+
+    def names_list(self, digest: bytes) -> bytes:
+        """Return a segment's list of names, 8192 bytes, by its digest.
+
+        Raises:
+            SmcError: Image.BlockDamaged, Store.IndexDamaged, Store.Unreadable.
+        """
+        return ZERO_NAMES if digest == ZERO_LIST else bytes(self._object(digest, Kind.LIST))
+
+    def block(self, name: bytes) -> bytes:
+        """Return a block's plain 64 KiB by its name.
+
+        Raises:
+            SmcError: Image.BlockDamaged, Store.IndexDamaged, Store.Unreadable.
+        """
+        return bytes(BLOCK) if name == ZERO_BLOCK else bytes(self._object(name, Kind.BLOCK))
+
+    def _object(self, name: bytes, kind: Kind) -> Bytes:
+        index = self._index
+        with self._lock:
+            if self._objects is None:
+                self._objects = Objects(self.paths, index)
+            fetched = self._objects.fetch([name], kind)
+        if name in fetched.harms:
+            harm = fetched.harms[name]
+            raise SmcError(
+                "Store.IndexDamaged" if harm is Harm.MISPLACED else "Image.BlockDamaged",
+                f"{kind.name.lower()} {name.hex()} is {harm.value}",
+                name=name.hex(),
+                harm=harm.value,
+            )
+        return fetched.texts[name]
+
+    # Damage ----------------------------------------------------------------
+
+    def damaged(self) -> set[bytes]:
+        """Return the names known to be damaged or missing."""
+        return self._index.bad()
+
+    def segments_to_heal(self, known: ChangeMap | bytes) -> set[int]:
+        """Return the segments whose list, or any block of it, is damaged or missing.
+
+        At once when nothing is damaged; else every list is read.
+
+        Args:
+            known: the change map of a disk, or its root list, 32 bytes a segment.
+
+        Raises:
+            SmcError: Store.IndexDamaged, Store.Unreadable.
+        """
+        if not self._index.any_bad():
+            return set()
+        bad = self._index.bad()
+        objects = Objects(self.paths, self._index)
+        try:
+            return {
+                segment
+                for segment, digest in _numbered_lists(known)
+                if digest != ZERO_LIST and _needs_healing(digest, bad, objects)
+            }
+        finally:
+            objects.close()
+
+    def rebuild_index(self) -> int:
+        """Make the index anew from the packs; return its rows.
+
+        Raises:
+            SmcError: Store.Busy (a session is open), Destination.Full, Destination.IoError.
+        """
+        self.close()
+        return rebuild(self.paths, self._files)
+
+
+def _numbered_lists(known: ChangeMap | bytes) -> Iterator[tuple[int, bytes]]:
+    if isinstance(known, bytes):
+        yield from enumerate(split(known))
+        return
+    for segment in range(known.segments):
+        record = known.get(segment)
+        if record is not None:
+            yield segment, record[1]
+
+
+def _needs_healing(digest: bytes, bad: set[bytes], objects: Objects) -> bool:
+    if digest in bad:
+        return True
+    fetched = objects.fetch([digest], Kind.LIST)
+    if digest not in fetched.texts:
+        return True
+    names = bytes(fetched.texts[digest])
+    return any(names[at : at + NAME] in bad for at in range(0, len(names), NAME))
+
+
+def _prepare(paths: Paths, files: Files) -> None:
+    """See that the store is of a version that is known and has all it needs."""
+    for folder in paths.folders:
+        files.mkdir(folder)
+    if not paths.format.exists():
+        files.replace(paths.format, [f"{_FORMAT} {VERSION}\n".encode()])
+    try:
+        with paths.format.open("rb") as file:
+            words = file.read(100).decode("ascii", "replace").rsplit(maxsplit=1)
+    except OSError as error:
+        raise SmcError("Store.Unreadable", f"{paths.format}: {error.strerror}") from error
+    if len(words) != 2 or words[0] != _FORMAT or not words[1].isdigit():
+        raise SmcError("Store.Damaged", f"{paths.format} does not say what it should")
+    if int(words[1]) > VERSION:
+        raise SmcError("Store.Newer", f"{paths.root} has version {words[1]}, known is {VERSION}")
+    if not paths.index.exists():
+        rebuild(paths, files)
