@@ -15,10 +15,10 @@ from smc_tui.sync.run import synchronise
 def main() -> int:
     """Do the run that the first line describes; exit status 1 after an error."""
     speaker = Speaker()
-    description = RunDescription.of(json.loads(sys.stdin.readline()))
-    controls = Controls(description.limit_mbit, description.compression)
-    controls.listen_in_background(sys.stdin)
     try:
+        description = RunDescription.of(json.loads(sys.stdin.readline()))
+        controls = Controls(description.limit_mbit, description.compression)
+        controls.listen_in_background(sys.stdin)
         synchronise(description, controls, speaker)
     except SmcError as error:
         speaker.say("error", code=error.code, detail=error.detail, facts=error.facts)

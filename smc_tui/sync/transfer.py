@@ -23,7 +23,15 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from smc_tui.images import ZERO_BLOCK, ChangeMap, ImageStore, Session, plain
+from smc_tui.images import (
+    ZERO_BLOCK,
+    ZERO_NAMES,
+    ChangeMap,
+    ImageStore,
+    PayloadError,
+    Session,
+    plain,
+)
 from smc_tui.source import protocol
 from smc_tui.source.client import AgentClient
 from smc_tui.sync.checkpoints import Checkpoints
@@ -34,7 +42,6 @@ from smc_tui.sync.segments import Hash, Segment, bits_of, changed_blocks
 
 WINDOW = 48  # segments outstanding: a fast disk stays busy over a round trip of 100 ms
 _LOOK = 0.1  # s without a frame after which controls and progress are looked at again
-_ZERO_NAMES = ZERO_BLOCK * protocol.BLOCKS_IN_SEGMENT
 
 
 @dataclass
@@ -143,17 +150,15 @@ class Transfer:
     def _scan(self, disk: DiskWork, number: int) -> None:
         record = None if number in disk.suspect else disk.map.get(number)
         zeros = self._hash.zero_chunks
-        chunks, known = record if record is not None else (zeros, None)
-        # A map written with another hash knows names, but no digest to compare with.
-        comparable = record is not None and chunks is not None
-        segment = Segment(disk.index, number, known, bytearray(chunks or zeros))
+        chunks, known = record or (zeros, None)
+        segment = Segment(disk.index, number, known, bytearray(chunks))
         self._open[segment.key] = segment
-        if not comparable:
+        if record is None:
             self._client.scan(disk.index, number, protocol.NO_EXPECTATION)
         elif chunks == zeros:
             self._client.scan(disk.index, number, protocol.EXPECT_ZERO)
         else:
-            self._client.scan(disk.index, number, protocol.EXPECT_DIGESTS, bytes(segment.chunks))
+            self._client.scan(disk.index, number, protocol.EXPECT_DIGESTS, chunks)
 
     # Frames
 
@@ -188,7 +193,7 @@ class Transfer:
 
     def _known_names(self, segment: Segment) -> bytearray:
         if segment.known is None:
-            return bytearray(_ZERO_NAMES)
+            return bytearray(ZERO_NAMES)
         return bytearray(self._store.names_list(segment.known))
 
     def _lacking(self, segment: Segment, changed: list[tuple[int, bytes]]) -> list[int]:
@@ -217,7 +222,10 @@ class Transfer:
         puts = []
         for block, encoding, payload in data.rows:
             digest = segment.coming.pop(block, None)
-            content = plain(encoding, payload)
+            try:
+                content = plain(encoding, payload)
+            except PayloadError as error:
+                raise protocol.malformed(f"block {block}: {error}") from None
             if digest is None or self._hash.block(content) != digest:
                 raise protocol.malformed(f"block {block} of segment {data.segment} is not itself")
             name = digest if self._hash.names_blocks else blake3(content).digest()
