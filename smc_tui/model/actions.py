@@ -105,15 +105,8 @@ _IN_ERROR = State(Status.IN_ERROR)
 _DRILL_EXCEPTION = State(Status.DRILL_EXCEPTION)
 _FINISHED = State(Status.FINISHED)
 _SYNCING = State(Status.RUNNING, Phase.SYNCING)
-_UNFINISHED = tuple(
-    state
-    for state in STATES
-    if state.status not in (Status.FINISHED, Status.EXPIRED, Status.DELETING)
-)
 _HAS_IMAGES = (_WAITING, _STOPPED, _IN_ERROR, _FINISHED)
-# A run being prepared, made into an image or cleaned up is past stopping safely
-# within moments and needs no person; a cancel waits for it in the engine.
-_CANCELLABLE = tuple(state for state in STATES if state.status is not Status.DELETING)
+_ANY_BUT_DELETING = tuple(state for state in STATES if state.status is not Status.DELETING)
 _A = ActionId
 _TABLE = (
     Action(_A.START, "Start Migration Job", "job.start", (_READY, _STOPPED, _IN_ERROR)),
@@ -150,12 +143,12 @@ _TABLE = (
     ),
     Action(_A.TROUBLESHOOT, "Troubleshoot Errors", "", (_IN_ERROR,)),
     Action(_A.RETRY, "Retry Migration Job", "job.retry", (_IN_ERROR, _STOPPED)),
-    Action(_A.MODIFY, "Modify", "job.modify", _UNFINISHED),
+    Action(_A.MODIFY, "Modify", "job.modify", _ANY_BUT_DELETING),
     Action(
         _A.CANCEL,
         "Cancel Migration Job",
         "job.cancel",
-        _CANCELLABLE,
+        _ANY_BUT_DELETING,
         Friction.TYPE_NAME,
         final=True,
     ),

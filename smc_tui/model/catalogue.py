@@ -206,6 +206,11 @@ CATALOGUE: dict[str, Entry] = {
     "ReplicationJob.Paused": _run(
         "the job was paused before the run had ended", "go on: smc-tui job start NAME"
     ),
+    "ReplicationJob.Expired": Entry(
+        "the job's valid time passed before the run had ended",
+        "create a new job",
+        safe="all images",
+    ),
     "ReplicationJob.Cancelled": Entry(
         "the job was cancelled before the run had ended",
         "create a new job if it is still wanted",

@@ -82,6 +82,11 @@ def rfc3339(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def stamp(at: float) -> str:
+    """Return a POSIX time in a form fit for names: ``20261122T214803Z``."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
 def parse_instant(text: str) -> float:
     """Return the POSIX time of an RFC 3339 text; one without a zone is local time.
 
