@@ -155,6 +155,13 @@ CATALOGUE: dict[str, Entry] = {
     "InvalidParameter.Combination": _usage(
         "two of the choices exclude each other", "drop one of them"
     ),
+    "InvalidParameter.CommandLine": _usage(
+        "the command line cannot be understood", "see its grammar: smc-tui NOUN VERB --help"
+    ),
+    "InvalidParameter.Confirmation": _usage(
+        "what cannot be undone was not confirmed by the name of what it is done to",
+        "type the name exactly, or give it as --yes NAME",
+    ),
     "SourceServerName.Duplicate": _usage(
         "another source has this name", "choose another name, or remove that source"
     ),
@@ -215,6 +222,11 @@ CATALOGUE: dict[str, Entry] = {
         "the job was cancelled before the run had ended",
         "create a new job if it is still wanted",
         safe="all images",
+    ),
+    "ReplicationJob.NotReached": Entry(
+        "the job came to rest in another status than the one waited for",
+        "see smc-tui job show NAME",
+        safe=_KEPT,
     ),
     "Sync.Died": _run(
         "the synchronisation's process ended without a word",
@@ -280,6 +292,12 @@ CATALOGUE: dict[str, Entry] = {
         "start it: smc-tui engine start",
         exit_code=ExitCode.NO_ENGINE,
     ),
+    "Engine.NotStarted": Entry(
+        "the engine could not be started",
+        "see engine.log in the home folder, then: smc-tui engine start",
+        safe=_KEPT,
+        exit_code=ExitCode.NO_ENGINE,
+    ),
     "Engine.AlreadyRunning": Entry(
         "another engine serves this home folder",
         "use it, or stop it first: smc-tui engine stop",
@@ -293,6 +311,21 @@ CATALOGUE: dict[str, Entry] = {
         "the engine met something it does not know",
         "see engine.log in the home folder, then do it again",
         safe=_KEPT,
+    ),
+    "Command.Interrupted": Entry(
+        "the command was interrupted from the keyboard",
+        "look again: smc-tui job list",
+        safe="everything; what the engine has accepted goes on",
+    ),
+    "Command.Internal": Entry(
+        "the command met something it does not know",
+        "do it again with SMC_TUI_TRACEBACK=1 and report what it prints",
+        safe="everything; the engine is not touched by it",
+    ),
+    "Demo.NotEqual": Entry(
+        "the image is not equal to the sample disk",
+        "keep the home folder (--keep) and report it",
+        safe="the image and the sample disk, if they are kept",
     ),
     "Request.TimedOut": Entry(
         "it took longer than the time given",
