@@ -181,10 +181,10 @@ class JobStore:
         return rows.image_of(row)
 
     def resource(self, job_id: str) -> Resource | None:
-        """Return what a job holds at the destination, None once it is released."""
+        """Return what a job holds at the destination, or is releasing; else None."""
         row = self._one(
             "SELECT * FROM resources WHERE job_id = ? AND state != 'Released'"
-            " ORDER BY created DESC LIMIT 1",
+            " ORDER BY state = 'Held' DESC, created DESC LIMIT 1",
             job_id,
         )
         return None if row is None else rows.resource_of(row)

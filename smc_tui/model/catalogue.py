@@ -162,6 +162,7 @@ CATALOGUE: dict[str, Entry] = {
         "what cannot be undone was not confirmed by the name of what it is done to",
         "type the name exactly, or give it as --yes NAME",
     ),
+    "DataDisk.DuplicateIndex": _usage("a disk is named twice", "name each disk once"),
     "SourceServerName.Duplicate": _usage(
         "another source has this name", "choose another name, or remove that source"
     ),
@@ -232,8 +233,10 @@ CATALOGUE: dict[str, Entry] = {
         "the synchronisation's process ended without a word",
         "see the run's log and this host's memory, then retry",
     ),
-    "Sync.Stalled": _run(
-        "the synchronisation did not stop when told to and was ended", "see the run's log"
+    "Images.Failed": Entry(
+        "the work on the images met something it does not know",
+        "see the engine's log, then do it again",
+        safe="all images",
     ),
     "Images.Died": Entry(
         "the process working on the images ended without a word",
