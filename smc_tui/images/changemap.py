@@ -27,11 +27,12 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from smc_tui.images.blocks import CHUNKS_PER_SEGMENT, NAME, SEGMENT, segments_of
 from smc_tui.images.files import Files, writing
+from smc_tui.model.errors import SmcError
 
 MAGIC = b"SMCMAP01"
 CHUNKS = CHUNKS_PER_SEGMENT * NAME
@@ -90,17 +91,43 @@ def read_lists(path: Path) -> Iterator[bytes]:
     """Yield the list digests in a map file that another process may be writing.
 
     A file without a sound header, or that is not there, has none.
+
+    Raises:
+        SmcError: Store.Unreadable.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise SmcError("Store.Unreadable", f"{path}: {error.strerror}") from error
     try:
         header = _decode_header(os.pread(fd, HEADER, 0))
         if header is not None:
             yield from _lists(fd, segments_of(header[1]))
+    except OSError as error:
+        raise SmcError("Store.Unreadable", f"{path}: {error.strerror}") from error
     finally:
         os.close(fd)
+
+
+def map_health(path: Path) -> str:
+    """Return what is wrong with a map file in a few words, "" if nothing.
+
+    Nothing that is wrong with it does harm: what it does not tell is compared anew.
+    """
+    with suppress(OSError), path.open("rb") as file:
+        header = _decode_header(file.read(HEADER))
+        if header is None:
+            return "its header is damaged; the next run compares the whole disk"
+        damaged = 0
+        while data := file.read(_RECORDS_A_READ * RECORD):
+            for at in range(0, len(data), RECORD):
+                record = data[at : at + RECORD]
+                damaged += any(record) and _decode_record(record) is None
+        if damaged:
+            return f"{damaged} records are damaged; the next run compares their segments"
+    return ""
 
 
 def _lists(fd: int, segments: int) -> Iterator[bytes]:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from smc_tui.images.files import Files, index_error
+from smc_tui.images.packs import HEADER
 from smc_tui.model.errors import SmcError
 
 APPLICATION = 0x534D4349  # "SMCI"
@@ -69,6 +70,10 @@ ON CONFLICT (name) DO UPDATE SET pack=excluded.pack, offset=excluded.offset,
 WHERE blocks.state <> 0
 """
 
+# SQLite uses a partial index only if its condition stands in the query.
+_IS_BAD = "state <> 0 AND state = 2"
+_IS_CONDEMNED = "state <> 0 AND state = 1"
+
 
 class State(IntEnum):
     """What the index thinks of a name."""
@@ -100,12 +105,28 @@ class Place(NamedTuple):
     state: int
 
 
+class Use(NamedTuple):
+    """What the index has in a pack: rows, the bytes of their records, how many are bad."""
+
+    rows: int = 0
+    bytes: int = 0
+    bad: int = 0
+
+
 def _placeholders(names: Sequence[bytes]) -> tuple[str, list[bytes]]:
     """Return SQL for a list of names, in few distinct forms so that statements are cached."""
     size = 1
     while size < len(names):
         size *= 4
     return ",".join("?" * size), [*names, *[names[-1]] * (size - len(names))]
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class Index:
@@ -123,6 +144,7 @@ class Index:
         self.path = path
         self._files = files
         self._lock = threading.RLock()
+        self._identity = _identity(path)
         with self._errors():
             self._db = sqlite3.connect(
                 f"{path.as_uri()}?mode=rw",
@@ -166,6 +188,10 @@ class Index:
         """Close the connection; what was not committed is gone."""
         with self._lock, suppress(sqlite3.Error):
             self._db.close()
+
+    def is_replaced(self) -> bool:
+        """Tell whether the database's name now belongs to another one."""
+        return self._identity != _identity(self.path)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -221,11 +247,33 @@ class Index:
 
     def bad(self) -> set[bytes]:
         """Return the names that are damaged or missing."""
-        return {name for (name,) in self.query("SELECT name FROM blocks WHERE state = 2")}
+        return {name for (name,) in self.query(f"SELECT name FROM blocks WHERE {_IS_BAD}")}
 
     def any_bad(self) -> bool:
         """Tell whether any name is damaged or missing, at once."""
-        return bool(self.query("SELECT 1 FROM blocks WHERE state = 2 LIMIT 1"))
+        return bool(self.query(f"SELECT 1 FROM blocks WHERE {_IS_BAD} LIMIT 1"))
+
+    def any_condemned(self) -> bool:
+        """Tell whether any name is condemned, at once."""
+        return bool(self.query(f"SELECT 1 FROM blocks WHERE {_IS_CONDEMNED} LIMIT 1"))
+
+    def names_in(self, pack: int, kind: int) -> list[bytes]:
+        """Return the names of one kind in a pack; reads the whole index."""
+        rows = self.query("SELECT name FROM blocks WHERE pack = ? AND kind = ?", [pack, kind])
+        return [name for (name,) in rows]
+
+    def usage(self) -> dict[int, Use]:
+        """Return what the index has in each pack; reads the whole index."""
+        rows = self.query(
+            f"SELECT pack, count(*), sum(length + {HEADER}), sum(state = 2) FROM blocks"
+            " WHERE pack <> 0 GROUP BY pack"
+        )
+        return {pack: Use(*numbers) for pack, *numbers in rows}
+
+    def acknowledged_length(self, pack: int) -> int:
+        """Return how many bytes of one pack are acknowledged."""
+        rows = self.query("SELECT length FROM packs WHERE pack = ?", [pack])
+        return int(rows[0][0]) if rows else 0
 
     def acknowledged(self) -> dict[int, int]:
         """Return for every known pack how many of its bytes are acknowledged."""
@@ -264,6 +312,15 @@ class Index:
         with self.writing():
             self.execute(
                 "UPDATE blocks SET state = 2 WHERE name = ? AND pack = ? AND offset = ?",
+                [(name, place.pack, place.offset)],
+            )
+
+    def restore(self, name: bytes, place: Place) -> int:
+        """Take a quarantined record that proved whole for good again; return how many were."""
+        with self.writing():
+            return self.execute(
+                "UPDATE blocks SET state = 0 WHERE name = ? AND pack = ? AND offset = ?"
+                " AND state = 2",
                 [(name, place.pack, place.offset)],
             )
 

@@ -46,6 +46,9 @@ from smc_tui.images.blocks import (
 from smc_tui.images.files import Files
 
 PACK_MAX = 512 * MIB
+RECORDS_MAX = 1 << 17
+"""Records of a pack: whoever goes through a pack may note each, in some tens of MB."""
+
 MAGIC = b"SMC1"
 _FIELDS = struct.Struct(">4sBBHI32s")
 _CRC = struct.Struct(">I")
@@ -120,6 +123,7 @@ class PackWriter:
     path: Path
     fd: int
     position: int = 0
+    records: int = 0
 
     @classmethod
     def create(cls, files: Files, folder: Path) -> PackWriter:
@@ -136,6 +140,11 @@ class PackWriter:
         """
         self.files.write(self.fd, buffers, self.position, self.path)
         self.position += size
+        self.records += len(buffers) // 2
+
+    def has_room(self, size: int) -> bool:
+        """Tell whether ``size`` bytes more are to go into this pack."""
+        return self.position + size <= PACK_MAX and self.records < RECORDS_MAX
 
     def close(self) -> None:
         """Let go of the pack and its flock."""

@@ -42,16 +42,16 @@ class Extent:
     zero: bool
 
 
-def damage(image: str, disk: DiskManifest, offset: int, name: bytes, harm: Harm) -> SmcError:
+def damage(image: str, disk: DiskManifest, offset: int, name: str, harm: Harm) -> SmcError:
     """Return the error that names a block, or a list, of an image and what is wrong with it."""
     code = "Store.IndexDamaged" if harm is Harm.MISPLACED else "Image.BlockDamaged"
     return SmcError(
         code,
-        f"{image}: disk {disk.index} at byte {offset}: {name.hex()[:16]}… is {harm.value}",
+        f"{image}: disk {disk.index} at byte {offset}: {name} is {harm.value}",
         image=image,
         disk=disk.index,
         offset=offset,
-        name=name.hex(),
+        name=name,
         harm=harm.value,
     )
 
@@ -105,7 +105,7 @@ class DiskReader:
             fetched = self._objects.fetch([digest], Kind.LIST)
             if digest in fetched.harms:
                 raise damage(
-                    self.image, self.disk, segment * SEGMENT, digest, fetched.harms[digest]
+                    self.image, self.disk, segment * SEGMENT, digest.hex(), fetched.harms[digest]
                 )
             names = self._lists[digest] = bytes(fetched.texts[digest])
             if len(self._lists) > _KEPT_LISTS:
@@ -152,7 +152,8 @@ class DiskReader:
         if fetched.harms:
             number = next(at for at, name in enumerate(wanted) if name in fetched.harms)
             name = wanted[number]
-            raise damage(self.image, self.disk, offset + number * BLOCK, name, fetched.harms[name])
+            place = offset + number * BLOCK
+            raise damage(self.image, self.disk, place, name.hex(), fetched.harms[name])
         self._blocks.update((name, bytes(text)) for name, text in fetched.texts.items())
         while len(self._blocks) > _KEPT_BLOCKS:
             self._blocks.popitem(last=False)

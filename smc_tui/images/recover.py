@@ -68,7 +68,7 @@ def _recover_pack(path: Path, pack: int, files: Files, index: Index, recovery: R
         if not try_lock(fd) or not os.fstat(fd).st_nlink:
             return
         # Read again under the flock: the writer may have finished just before.
-        start = index.acknowledged().get(pack, 0)
+        start = index.acknowledged_length(pack)
         size = os.fstat(fd).st_size
         if size > start:
             recovery.packs += 1

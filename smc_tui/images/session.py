@@ -58,8 +58,9 @@ from smc_tui.images.blocks import (
 from smc_tui.images.files import Files
 from smc_tui.images.index import NAMES_A_STATEMENT, Index, Row, State
 from smc_tui.images.manifest import ImageManifest
-from smc_tui.images.packs import HEADER, PACK_MAX, PackWriter, encode_header
+from smc_tui.images.packs import HEADER, PackWriter, encode_header
 from smc_tui.images.paths import Paths
+from smc_tui.images.recover import recover
 from smc_tui.images.registry import Registration
 from smc_tui.model.errors import SmcError
 
@@ -90,6 +91,7 @@ class Session:
         self._broken: SmcError | None = None
         self._registration = Registration.enter(paths, files, owner)
         try:
+            recover(paths, files, self._registration.index)
             self._reader = Index(paths.index, files)
         except BaseException:
             self._registration.leave()
@@ -199,7 +201,7 @@ class Session:
             raise
 
     def _pack_for(self, size: int) -> PackWriter:
-        if self._writer is not None and self._writer.position + size > PACK_MAX:
+        if self._writer is not None and not self._writer.has_room(size):
             self._full.append(self._writer)
             self._writer = None
         if self._writer is None:

@@ -20,15 +20,20 @@ from smc_tui.images.blocks import (
     split,
 )
 from smc_tui.images.changemap import ChangeMap
+from smc_tui.images.check import Problem, Report, check
+from smc_tui.images.collect import Collection, collect
+from smc_tui.images.export import Exported, Format, Source, export
 from smc_tui.images.files import Files, writing
 from smc_tui.images.index import Index
-from smc_tui.images.manifest import ImageManifest
+from smc_tui.images.manifest import DiskManifest, ImageManifest
 from smc_tui.images.objects import Harm, Objects
 from smc_tui.images.paths import Paths
 from smc_tui.images.reader import DiskReader
 from smc_tui.images.rebuild import rebuild
-from smc_tui.images.recover import recover
+from smc_tui.images.roots import Progress, no_progress
 from smc_tui.images.session import Session
+from smc_tui.images.stats import Stats, stats
+from smc_tui.images.verify import Verification, verify
 from smc_tui.model.errors import SmcError
 
 VERSION = 1
@@ -45,7 +50,7 @@ class ImageStore:
         self.paths = paths
         self._files = files
         self._lock = threading.Lock()
-        self._connection: Index | None = None
+        self._connections: list[Index] = []  # the last is in use, others may have readers
         self._objects: Objects | None = None
 
     @classmethod
@@ -90,16 +95,20 @@ class ImageStore:
         with self._lock:
             if self._objects is not None:
                 self._objects.close()
-            if self._connection is not None:
-                self._connection.close()
-            self._objects = self._connection = None
+            while self._connections:
+                self._connections.pop().close()
+            self._objects = None
 
     @property
     def _index(self) -> Index:
+        """The connection for reading, a new one when another process has replaced the index."""
         with self._lock:
-            if self._connection is None:
-                self._connection = Index(self.paths.index, self._files)
-            return self._connection
+            if not self._connections or self._connections[-1].is_replaced():
+                self._connections.append(Index(self.paths.index, self._files))
+                if self._objects is not None:
+                    self._objects.close()
+                self._objects = Objects(self.paths, self._connections[-1])
+            return self._connections[-1]
 
     # Images ----------------------------------------------------------------
 
@@ -148,10 +157,14 @@ class ImageStore:
             SmcError: Image.NotFound (also for a disk the image has not),
                 Image.ManifestDamaged.
         """
-        manifest = self.manifest(image_id)
-        if not 0 <= index < len(manifest.disks):
+        disk = self._disk(image_id, index)
+        return DiskReader(image_id, disk, Objects(self.paths, self._index))
+
+    def _disk(self, image_id: str, index: int) -> DiskManifest:
+        disks = self.manifest(image_id).disks
+        if not 0 <= index < len(disks):
             raise SmcError("Image.NotFound", f"{image_id} has no disk {index}", image=image_id)
-        return DiskReader(image_id, manifest.disks[index], Objects(self.paths, self._index))
+        return disks[index]
 
     # Writing ---------------------------------------------------------------
 
@@ -166,13 +179,7 @@ class ImageStore:
         Raises:
             SmcError: Store.Busy, Store.IndexDamaged, Destination.Full, Destination.IoError.
         """
-        session = Session(self.paths, self._files, owner)
-        try:
-            recover(self.paths, self._files, self._index)
-        except BaseException:
-            session.close(keep=False)
-            raise
-        return session
+        return Session(self.paths, self._files, owner)
 
     # Single objects --------------------------------------------------------
 
@@ -193,10 +200,9 @@ class ImageStore:
         return bytes(BLOCK) if name == ZERO_BLOCK else bytes(self._object(name, Kind.BLOCK))
 
     def _object(self, name: bytes, kind: Kind) -> Bytes:
-        index = self._index
+        self._index  # noqa: B018  (sees to it that there are objects to read from)
         with self._lock:
-            if self._objects is None:
-                self._objects = Objects(self.paths, index)
+            assert self._objects is not None
             fetched = self._objects.fetch([name], kind)
         if name in fetched.harms:
             harm = fetched.harms[name]
@@ -244,8 +250,93 @@ class ImageStore:
         Raises:
             SmcError: Store.Busy (a session is open), Destination.Full, Destination.IoError.
         """
-        self.close()
         return rebuild(self.paths, self._files)
+
+    # Care ------------------------------------------------------------------
+
+    def verify(self, image_id: str, progress: Progress = no_progress) -> Verification:
+        """Read and prove every byte of an image; damage is reported and quarantined.
+
+        Raises:
+            SmcError: Image.NotFound, Image.ManifestDamaged, Store.IndexDamaged, Store.Unreadable.
+        """
+        return verify(self.paths, self._index, self.manifest(image_id), progress)
+
+    def check(self, progress: Progress = no_progress) -> Report:
+        """Prove everything in the store; make the index anew if it is damaged.
+
+        Raises:
+            SmcError: Store.Busy, Store.IndexDamaged (and it cannot be made
+                anew, for sessions are open), Store.Unreadable, Destination.Full,
+                Destination.IoError.
+        """
+        try:
+            first = check(self.paths, self._files, progress)
+        except SmcError as error:
+            if error.code != "Store.IndexDamaged":
+                raise
+            first = Report()
+            first.add(Problem("index", self.paths.index.name, error.detail))
+        if not first.index_damaged:
+            return first
+        try:
+            self.rebuild_index()
+        except SmcError as error:
+            if error.code != "Store.Busy":
+                raise
+            first.notes.append("the index can be made anew when no session is open")
+            return first
+        report = check(self.paths, self._files, progress)
+        report.index_rebuilt = True
+        report.notes += [
+            f"the index was damaged and has been made anew: {problem.detail}"
+            for problem in first.problems
+            if problem.kind == "index"
+        ]
+        return report
+
+    def collect(self, progress: Progress = no_progress) -> Collection:
+        """Free what no image, change map or session needs; never waits for sessions.
+
+        Raises:
+            SmcError: Store.Busy (a collection or a check runs), Store.IndexDamaged,
+                Store.Unreadable, Destination.Full, Destination.IoError.
+        """
+        return collect(self.paths, self._files, progress)
+
+    def stats(self) -> Stats:
+        """Return what the store holds.
+
+        Raises:
+            SmcError: Store.IndexDamaged.
+        """
+        return stats(self.paths, self._index)
+
+    def export(
+        self,
+        image_id: str,
+        index: int,
+        file: Path,
+        format: Format | str = Format.RAW,
+        progress: Progress = no_progress,
+        *,
+        overwrite: bool = False,
+    ) -> Exported:
+        """Write a disk of an image to a file, sparse; it appears whole or not at all.
+
+        Raises:
+            SmcError: Image.NotFound, Image.ManifestDamaged, Image.BlockDamaged,
+                Export.TargetExists, Store.IndexDamaged, Store.Unreadable,
+                Destination.Full, Destination.IoError.
+        """
+        return export(
+            Source(self.paths, self._index, image_id, self._disk(image_id, index)),
+            self._files,
+            file,
+            Format(format),
+            overwrite=overwrite,
+            progress=progress,
+        )
 
 
 def _numbered_lists(known: ChangeMap | bytes) -> Iterator[tuple[int, bytes]]:

@@ -1,0 +1,293 @@
+"""Proving the whole store: every record, the index against it, every image's every name.
+
+What is damaged is named with the images that use it, and quarantined, so that
+the next sync of a source that has it heals it. A quarantined record that proves
+whole after all is good again. Damage to the index alone is no damage to any
+image; the index is then made anew from the packs (store.py does that, since
+nobody else may hold the index at that time).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from smc_tui.images.blocks import BLOCK, NAME, SEGMENT, ZERO_BLOCK, ZERO_LIST, Kind, split
+from smc_tui.images.changemap import map_health
+from smc_tui.images.collect import alone
+from smc_tui.images.files import Files
+from smc_tui.images.index import NAMES_A_STATEMENT, Index, Place, State, Use
+from smc_tui.images.manifest import DiskManifest
+from smc_tui.images.manifest import read as read_manifest
+from smc_tui.images.objects import Harm, Objects
+from smc_tui.images.packs import Found, pack_ids, pack_path, prove, scan
+from smc_tui.images.paths import Paths
+from smc_tui.images.recover import recover
+from smc_tui.images.roots import LiveSet, Progress, no_progress, roots
+from smc_tui.model.errors import SmcError
+
+NAMED = 1000
+"""How many problems are named one by one; beyond, they are counted."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is damaged.
+
+    Args:
+        kind: ``block``, ``list``, ``pack``, ``index`` or ``manifest``.
+        name: which one.
+        detail: what is wrong with it.
+        image: an image that needs it, "" if none does or it is not known.
+    """
+
+    kind: str
+    name: str
+    detail: str
+    image: str = ""
+
+
+@dataclass
+class Report:
+    """What a check found.
+
+    Args:
+        packs, records, bytes: what was read.
+        images: images looked at.
+        restored: quarantined records that proved whole.
+        found: how many problems there are.
+        problems: the first NAMED of them.
+        notes: what is worth knowing and hurts nothing.
+        index_damaged: whether the index disagrees with the packs.
+        index_rebuilt: whether it has been made anew since.
+    """
+
+    packs: int = 0
+    records: int = 0
+    bytes: int = 0
+    images: int = 0
+    restored: int = 0
+    found: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    index_damaged: bool = False
+    index_rebuilt: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is damaged."""
+        return not self.found
+
+    def add(self, problem: Problem) -> None:
+        """Take in a problem."""
+        self.found += 1
+        self.index_damaged |= problem.kind == "index"
+        if len(self.problems) < NAMED:
+            self.problems.append(problem)
+
+
+def check(paths: Paths, files: Files, progress: Progress = no_progress) -> Report:
+    """Prove everything in the store.
+
+    Raises:
+        SmcError: Store.Busy (a collection or a check runs), Store.IndexDamaged
+            (SQLite cannot read it at all), Store.Unreadable,
+            Destination.Full, Destination.IoError.
+    """
+    with alone(paths, files) as index:
+        recover(paths, files, index)
+        objects = Objects(paths, index)
+        try:
+            with LiveSet(paths) as live:
+                return _Checker(paths, index, objects, live, progress).run()
+        finally:
+            objects.close()
+
+
+class _Checker:
+    """One check under way."""
+
+    def __init__(
+        self, paths: Paths, index: Index, objects: Objects, live: LiveSet, progress: Progress
+    ) -> None:
+        self.paths = paths
+        self.index = index
+        self.objects = objects
+        self.live = live
+        self.progress = progress
+        self.report = Report()
+        self.unread: set[Path] = set()
+
+    def run(self) -> Report:
+        for (verdict,) in self.index.query("PRAGMA integrity_check(10)"):
+            if verdict != "ok":
+                self._problem("index", self.paths.index.name, verdict)
+        self._check_roots()
+        self._check_packs()
+        if not self.report.index_damaged:
+            self._note_missing()
+            self._name_damage()
+        return self.report
+
+    def _problem(self, kind: str, name: str, detail: str, image: str = "") -> None:
+        self.report.add(Problem(kind, name, detail, image))
+
+    # Roots -----------------------------------------------------------------
+
+    def _check_roots(self) -> None:
+        for path in self.paths.maps():
+            note = map_health(path)
+            if note:
+                self.report.notes.append(f"{path}: {note}")
+        for path, digests in roots(self.paths):
+            try:
+                self.live.add_root(digests, self.objects)
+            except SmcError as error:
+                if error.code != "Image.ManifestDamaged":
+                    raise
+                self.unread.add(path)
+                if path.parent == self.paths.manifests:
+                    self._problem("manifest", path.stem, error.detail, path.stem)
+        self.report.images = len(self.paths.images())
+
+    # Packs -----------------------------------------------------------------
+
+    def _check_packs(self) -> None:
+        uses = self.index.usage()
+        packs = pack_ids(self.paths.packs)
+        total = sum(use.bytes for use in uses.values())
+        for pack in packs:
+            self._check_pack(pack, uses.pop(pack, Use()), total)
+            self.report.packs += 1
+        for pack, use in uses.items():
+            name = pack_path(self.paths.packs, pack).name
+            if self._look_into_rows(pack, set()):
+                self._problem("pack", name, f"it is missing, with {use.rows} records")
+
+    def _check_pack(self, pack: int, use: Use, total: int) -> None:
+        path = pack_path(self.paths.packs, pack)
+        length = self.index.acknowledged_length(pack)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:  # an empty one that its writer has thrown away
+            return
+        confirmed: set[bytes] = set()
+        size = length
+        try:
+            size = os.fstat(fd).st_size
+            # What is proven is to come from the disk, not out of memory.
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            self._scan_pack(fd, pack, min(size, length), total, confirmed)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise SmcError("Store.Unreadable", f"{path}: {error.strerror}") from error
+            self._problem("pack", path.name, "the disk cannot read all of it")
+        finally:
+            os.close(fd)
+        whole = len(confirmed) >= use.rows or not self._look_into_rows(pack, confirmed)
+        if size < length:  # cut short, or the index expects more than ever was there
+            kind = "index" if whole else "pack"
+            self._problem(kind, path.name, f"{size} bytes are there of {length}")
+
+    def _scan_pack(self, fd: int, pack: int, end: int, total: int, confirmed: set[bytes]) -> None:
+        batch: list[Found] = []
+        for found in scan(fd, 0, end):
+            batch.append(found)
+            if len(batch) == NAMES_A_STATEMENT:
+                self._check_batch(pack, batch, confirmed)
+                batch = []
+                self.progress("checking packs", self.report.bytes, max(total, self.report.bytes))
+        self._check_batch(pack, batch, confirmed)
+
+    def _check_batch(self, pack: int, batch: Sequence[Found], confirmed: set[bytes]) -> None:
+        places = self.index.places([found.header.name for found in batch])
+        unknown = []
+        for found in batch:
+            name = found.header.name
+            place = places.get(name)
+            if place is not None and (place.pack, place.offset) == (pack, found.offset):
+                if self._check_record(found, place):
+                    confirmed.add(name)
+            elif place is None or place.pack == 0:
+                unknown.append(found)
+        self._look_for_lost(unknown)
+
+    def _check_record(self, found: Found, place: Place) -> bool:
+        """Prove a record that a row points to; tell whether the row fits it."""
+        header = found.header
+        if place[2:5] != (header.length, header.encoding, header.kind):
+            return False
+        self.report.records += 1
+        self.report.bytes += len(found.payload)
+        if prove(header, found.payload) is None:
+            if place.state != State.BAD:
+                self.index.quarantine(header.name, place)
+        elif place.state == State.BAD:
+            self.report.restored += self.index.restore(header.name, place)
+        return True
+
+    def _look_for_lost(self, unknown: Sequence[Found]) -> None:
+        """Records whose name the index lacks are dead, or the index has lost a live one."""
+        wanted = self.live.holds([found.header.name for found in unknown])
+        for found in unknown:
+            name = found.header.name
+            if name in wanted and prove(found.header, found.payload) is not None:
+                self._problem("index", name.hex(), "a record that is needed is not in the index")
+
+    def _look_into_rows(self, pack: int, confirmed: set[bytes]) -> int:
+        """Find out about rows that point where no such record is; return how many harms."""
+        harms = 0
+        for kind in Kind:
+            names = [name for name in self.index.names_in(pack, kind) if name not in confirmed]
+            for start in range(0, len(names), NAMES_A_STATEMENT):
+                fetched = self.objects.fetch(names[start : start + NAMES_A_STATEMENT], kind)
+                harms += len(fetched.harms)
+                for name, harm in fetched.harms.items():
+                    if harm is Harm.MISPLACED:
+                        self._problem("index", name.hex(), "the index points at another record")
+        return harms
+
+    # Names -----------------------------------------------------------------
+
+    def _note_missing(self) -> None:
+        for kind in Kind:
+            for page in self.live.missing(kind):
+                self.index.add_missing(page, kind)
+
+    def _name_damage(self) -> None:
+        """Name every bad block and list with the images, disks and places that need it."""
+        bad = self.index.bad()
+        if not bad:
+            return
+        needed: set[bytes] = set()
+        for image in self.paths.images():
+            path = self.paths.manifest(image)
+            if path in self.unread or not path.exists():
+                continue
+            for disk in read_manifest(path).disks:
+                needed |= self._damage_of(image, disk, bad)
+        unneeded = len(bad - needed)
+        if unneeded:
+            self.report.notes.append(f"{unneeded} damaged records that no image needs")
+
+    def _damage_of(self, image: str, disk: DiskManifest, bad: set[bytes]) -> set[bytes]:
+        needed: set[bytes] = set()
+        for segment, digest in enumerate(split(disk.segments)):
+            if digest == ZERO_LIST:
+                continue
+            start = segment * SEGMENT
+            fetched = self.objects.fetch([digest], Kind.LIST)
+            for name, harm in fetched.harms.items():
+                needed.add(name)
+                self._problem("list", name.hex(), f"disk {disk.index} at {start}: {harm}", image)
+            names = bytes(fetched.texts.get(digest, b""))
+            for at in range(0, len(names), NAME):
+                name = names[at : at + NAME]
+                if name in bad and name != ZERO_BLOCK:
+                    needed.add(name)
+                    place = start + at // NAME * BLOCK
+                    self._problem("block", name.hex(), f"disk {disk.index} at {place}", image)
+        return needed
