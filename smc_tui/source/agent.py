@@ -25,12 +25,13 @@ block by block (64 KiB) *from the very buffer that is then kept* until the other
 side has said which of its blocks it wants: what is sent is what was hashed,
 however often the disk changes meanwhile.
 
-Memory. All buffers come out of one pool, and a worker reserves a whole
-segment's worth before it reads, so that no two workers can each wait for
-buffers that the other holds. Kept chunks are freed by the W that every answer
-with differences is owed; a W never waits for a buffer.
+Memory. All buffers come out of one pool. A scan is only begun with a whole
+segment's worth of them reserved, so no two workers can each wait for buffers
+that the other holds; kept chunks are freed by the W that every answer with
+differences is owed, and a worker that could not begin a scan takes up a W.
 """
 
+import collections
 import fcntl
 import hashlib
 import importlib.machinery
@@ -39,7 +40,6 @@ import json
 import mmap
 import os
 import platform
-import queue
 import resource
 import stat
 import struct
@@ -288,26 +288,37 @@ class Disk:
             view[wanted:] = bytes(CHUNK - wanted)
 
 
-class Pool:
-    """Chunk buffers: reserved by the segment, taken and given back one by one."""
+class Desk:
+    """What is to be done next, and the buffers to do it with.
 
-    def __init__(self, most):
-        self.left = most
+    A worker is handed a W whenever there is one, for it frees buffers, and an S
+    only together with a whole segment's reservation: nobody waits for buffers
+    with a request in hand.
+    """
+
+    def __init__(self):
+        self.scans = collections.deque()
+        self.wants = collections.deque()
+        self.left = RESERVES * CHUNKS
         self.free = []
         self.changed = threading.Condition()
 
-    def reserve(self, count):
-        """Wait until so many buffers are not spoken for, and claim them."""
+    def put(self, kind, body):
+        """Queue a request."""
         with self.changed:
-            self.changed.wait_for(lambda: self.left >= count)
-            self.left -= count
+            (self.wants if kind == b"W" else self.scans).append(body)
+            self.changed.notify()
 
-    def release(self, count, buffers):
-        """End a reservation and give back the buffers that stood on it."""
+    def next(self):
+        """Wait for (kind, body) of what can be done now; an S has its buffers reserved."""
         with self.changed:
-            self.left += count
-            self.free.extend(buffers)
-            self.changed.notify_all()
+            while True:
+                if self.wants:
+                    return b"W", self.wants.popleft()
+                if self.scans and self.left >= CHUNKS:
+                    self.left -= CHUNKS
+                    return b"S", self.scans.popleft()
+                self.changed.wait()
 
     def take(self):
         """Return a free buffer; a reservation stands behind every call."""
@@ -316,6 +327,13 @@ class Pool:
                 return self.free.pop()
         # Anonymous memory of its own: page-aligned, as O_DIRECT wants it.
         return memoryview(mmap.mmap(-1, CHUNK))
+
+    def release(self, count, buffers):
+        """End a reservation and give back the buffers that stood on it."""
+        with self.changed:
+            self.left += count
+            self.free.extend(buffers)
+            self.changed.notify_all()
 
 
 class Agent:
@@ -326,9 +344,7 @@ class Agent:
         self.disks = {}
         self.hasher = Blake2b()
         self.zstd = None
-        self.todo = queue.PriorityQueue()  # W before S: sending frees buffers
-        self.order = 0
-        self.pool = Pool(RESERVES * CHUNKS)
+        self.desk = Desk()
         self.kept = {}  # (disk, segment) -> {chunk: buffer}
         self.bytes_read = 0
         self.lock = threading.Lock()
@@ -406,8 +422,7 @@ class Agent:
 
     def later(self, kind, body):
         """Queue a request for the workers."""
-        self.order += 1
-        self.todo.put((kind == b"S", self.order, body))
+        self.desk.put(kind, body)
 
     def ping(self, body):
         """Send back as many bytes as asked: the other side measures the link."""
@@ -434,19 +449,18 @@ class Agent:
         """Serve queued requests for ever; files are this thread's own, with their positions."""
         files = {}
         while True:
-            is_scan, _, body = self.todo.get()
-            if is_scan:
+            kind, body = self.desk.next()
+            if kind == b"S":
                 self.scan(files, body)
             else:
                 self.send(body)
 
     def scan(self, files, body):
-        """Compare one segment and answer what differs from the expected digests."""
+        """Compare one segment, its buffers reserved, and answer what differs from the expected."""
         index, segment, flags = struct.unpack_from("<HIB", body)
         disk = self.disks[index]
         if index not in files:
             files[index] = disk.reader()
-        self.pool.reserve(CHUNKS)
         expected = [self.zero_chunk if flags == EXPECT_ZERO else None] * CHUNKS
         if flags == EXPECT_DIGESTS:
             expected = [body[at : at + 32] for at in range(7, 7 + CHUNKS * 32, 32)]
@@ -455,7 +469,7 @@ class Agent:
             offset = segment * SEGMENT + chunk * CHUNK
             digest, blocks = self.zero_chunk, None
             if disk.data_from(offset) < min(offset + CHUNK, disk.size):
-                view = view or self.pool.take()
+                view = view or self.desk.take()
                 disk.read_chunk(files[index], offset, view)
                 read += CHUNK
                 digest, blocks = self.hasher.chunk(view)
@@ -472,7 +486,7 @@ class Agent:
             self.bytes_read += read
             if kept:
                 self.kept[index, segment] = kept
-        self.pool.release(CHUNKS - len(kept), [view] if view else [])
+        self.desk.release(CHUNKS - len(kept), [view] if view else [])
         header = struct.pack("<HIHH", index, segment, changed, zeros)
         self.channel.write(b"a", header, b"".join(digests))
 
@@ -489,7 +503,7 @@ class Agent:
         if last:
             with self.lock:
                 del self.kept[index, segment]
-            self.pool.release(len(kept), kept.values())
+            self.desk.release(len(kept), kept.values())
 
     def send_blocks(self, index, segment, kept, wanted, level):
         """Send one data frame."""
