@@ -1,0 +1,19 @@
+"""The engine: the one process of a home that changes jobs.
+
+    engine      wiring, the loop: requests, what is due, waiting
+    clock       the time everything here lives by
+    claim       being the only engine, and being woken
+    context     what all parts share: home, store, clock, seams, tasks
+    ledger      every change of a job, each one transaction
+    runs        the sync workers: start, tell, hear, settle
+    worker      one worker process and its lines
+    works       verification, export, checks: the image workers
+    keeping     images kept, adopted, removed; staging areas released
+    recovery    what a new engine finds and puts right
+    verbs/      what each request does
+
+One asyncio thread does everything that changes the store, without awaiting between
+looking at a job and committing its change: so no two changes ever cross. Commits
+block that thread for the milliseconds of an fsync, which nothing here notices;
+whatever may take longer runs in a worker process or a thread that touches no job.
+"""

@@ -1,0 +1,145 @@
+"""What a new engine finds, and how it puts it right.
+
+Called once, with the lock held, before the socket says that the engine is ready. The
+order matters: first what nobody works on any more is let go, then the images are
+brought in step with the image store, then every job goes on from where it was. Each
+step may be cut short by another crash and is simply done again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from smc_tui.engine.context import Context, in_thread
+from smc_tui.engine.keeping import ASIDE, Keeper, image_of_manifest, lock_free, remove_tree
+from smc_tui.engine.ledger import ENGINE, WORK, Ledger
+from smc_tui.engine.runs import Runs
+from smc_tui.model.errors import SmcError
+from smc_tui.model.lifecycle import ImageState, Phase, Status
+from smc_tui.model.things import PIN, Fault, Image, Job, ResourceState
+
+
+class Recovery:
+    """One engine's first look at its home."""
+
+    def __init__(self, context: Context, ledger: Ledger, runs: Runs, keeper: Keeper) -> None:
+        self._context = context
+        self._store = context.store
+        self._ledger = ledger
+        self._runs = runs
+        self._keeper = keeper
+
+    async def run(self) -> None:
+        """Put everything right that the last engine left."""
+        self._let_go()
+        try:
+            await self._reconcile_images()
+        except SmcError as error:
+            # The jobs do not depend on it: they go on, and each run says what is wrong.
+            self._context.log.error("cannot look at the images: %s", error)
+        for job in self._store.jobs():
+            self._take_up(job)
+        self._release_leftovers()
+
+    def _let_go(self) -> None:
+        """End the requests whose work died with its engine, and the holds of such work."""
+        now = self._context.clock.now()
+        with self._store.transaction():
+            for request in self._store.awaiting(WORK):
+                self._store.fail(request, now, SmcError("Engine.Stopped"))
+                self._ledger.event(ENGINE, request.verb, "Engine.Stopped", detail=request.target)
+            self._store.release_all_but(PIN)
+            self._store.prune_requests()
+
+    # Images
+
+    async def _reconcile_images(self) -> None:
+        shelf = self._context.seams.shelf
+        published = set(await in_thread(shelf.ids))
+        promised = {run.image_id for run in self._store.open_runs()}
+        known = {image.id: image for image in self._store.images()}
+        for image in known.values():
+            if image.state is ImageState.DELETING:
+                self._context.spawn(self._keeper.remove(image), f"removal of {image.id}")
+            elif image.id not in published:
+                self._lost(image)
+        for image_id in sorted(published - known.keys() - promised):
+            await self._adopt(image_id)
+
+    def _lost(self, image: Image) -> None:
+        if image.state is ImageState.DAMAGED:
+            return
+        error = SmcError("Image.NotFound", f"{image.name} is not in the image store")
+        fault = Fault(error.code, error.detail, self._context.clock.now())
+        with self._store.transaction():
+            self._store.put_image(replace(image, state=ImageState.DAMAGED, fault=fault))
+            self._ledger.event(
+                ENGINE, "image lost", error.code, job_id=image.job_id, image_id=image.id
+            )
+
+    async def _adopt(self, image_id: str) -> None:
+        """Take in an image that no row tells of: an old job store was put back, say."""
+        try:
+            manifest = await in_thread(self._context.seams.shelf.manifest, image_id)
+        except SmcError as error:
+            self._context.log.error("cannot read %s: %s", image_id, error)
+            return
+        if manifest is None:
+            return
+        names = {job.id: job.name for job in self._store.jobs()}
+        source_name = str(manifest.provenance.get("source", ""))
+        image = image_of_manifest(manifest, names.get(manifest.job_id, ""), source_name)
+        if self._store.name_taken(image.name):
+            image = replace(image, name=f"{image.name[:116]}_{image.id}")
+        with self._store.transaction():
+            self._store.put_image(image)
+            self._ledger.event(
+                ENGINE, "image adopted", image.name, job_id=image.job_id, image_id=image.id
+            )
+
+    # Jobs
+
+    def _take_up(self, job: Job) -> None:
+        """Have a job go on from where it was."""
+        if job.status is Status.DELETING:
+            self._keeper.delete(job)
+        elif job.phase is Phase.CLEANING:
+            self._keeper.retain(job)
+            self._keeper.clean(job)
+        elif job.status is Status.EXPIRED:
+            self._context.spawn(self._keeper.release(job.id), f"release of {job.id}")
+        elif job.status is Status.RUNNING:
+            run = self._store.run(job.run_id) if job.run_id else None
+            if run is None:
+                raise SmcError("JobStore.Damaged", f"job {job.id} is {job.state} without a run")
+            self._runs.resume(job, run)
+
+    def _release_leftovers(self) -> None:
+        """Release what is held by nobody, and folders that no resource tells of."""
+        jobs = {job.id for job in self._store.jobs()}
+        ending = {job.id for job in self._store.jobs() if _releases_by_itself(job)}
+        held = self._store.resources_held()
+        for resource in held:
+            leftover = resource.state is ResourceState.RELEASING or resource.job_id not in jobs
+            if leftover and resource.job_id not in ending:
+                self._context.spawn(
+                    self._keeper.release_leftover(resource), f"release of {resource.id}"
+                )
+        owned = jobs | {resource.job_id for resource in held}
+        owned |= {f"{resource.id}{ASIDE}" for resource in held}
+        staging = self._context.home.staging
+        for folder in sorted(staging.iterdir()) if staging.is_dir() else ():
+            if folder.name not in owned:
+                self._context.spawn(self._sweep(folder.name), f"sweep of {folder.name}")
+
+    async def _sweep(self, name: str) -> None:
+        folder = self._context.home.staging / name
+        await lock_free(folder)
+        await in_thread(remove_tree, folder)
+        with self._store.transaction():
+            self._ledger.event(ENGINE, "leftover removed", name)
+
+
+def _releases_by_itself(job: Job) -> bool:
+    """Tell whether taking a job up releases what it holds."""
+    return job.status in (Status.DELETING, Status.EXPIRED) or job.phase is Phase.CLEANING

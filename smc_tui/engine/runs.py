@@ -1,0 +1,331 @@
+"""The sync workers: started, told, heard, and their endings settled in one place.
+
+``_settle`` is that place. Whatever a worker's last words are, and whether it had
+any, the order of the questions is the same: is its image published? then the run has
+succeeded, whatever was said or wished later. Did a person want it stopped? then it
+has stopped. Did it fail? Only then is the job InError.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from smc_tui.engine.context import Context, in_thread
+from smc_tui.engine.keeping import Keeper, image_of_manifest, image_of_result, lock_free
+from smc_tui.engine.ledger import ENGINE, Ledger, Made
+from smc_tui.engine.worker import Cancelled, Died, Document, Ending, Failed, Paused, Result, Worker
+from smc_tui.model import estimate
+from smc_tui.model.errors import SmcError
+from smc_tui.model.lifecycle import Move, Phase, Status
+from smc_tui.model.things import Counters, Job, Run, Source, Wish
+from smc_tui.model.units import rfc3339
+
+#: Progress reaches the job store at most this often, seconds.
+PROGRESS_EVERY = 0.25
+
+_COUNTERS = {
+    "total": "bytes_total",
+    "compared": "bytes_compared",
+    "changed": "bytes_changed",
+    "sent": "bytes_sent",
+    "wire": "bytes_wire",
+    "stored": "bytes_stored",
+}
+_REPORTED = ("change_detection", "hash", "footprint")
+_PHASES = {Phase.SYNCING: Move.TRANSFER, Phase.PROCESSING: Move.PROCESS}
+
+
+@dataclass
+class Active:
+    """A run with its worker, once that has started."""
+
+    run: Run
+    before: Counters
+    before_seconds: float
+    began: float
+    rate: estimate.SmoothedRate
+    worker: Worker | None = None
+    written: float = 0.0
+
+    def counters(self, line: Document) -> Counters:
+        """Return the run's counters: what this attempt did atop what those before did.
+
+        An attempt compares everything anew; what was changed and sent adds up.
+        """
+        now = {name: _count(line, name, _COUNTERS[name]) for name in _COUNTERS}
+        return Counters(
+            total=now["total"] or self.before.total,
+            compared=now["compared"],
+            changed=self.before.changed + now["changed"],
+            sent=self.before.sent + now["sent"],
+            wire=self.before.wire + now["wire"],
+            stored=self.before.stored + now["stored"],
+        )
+
+    def seconds(self) -> float:
+        """Return the real working time of all attempts."""
+        return self.before_seconds + time.monotonic() - self.began
+
+
+def _count(line: Document, *names: str) -> int:
+    found = next((line[name] for name in names if name in line), 0)
+    return int(found) if isinstance(found, int | float) else 0
+
+
+class Runs:
+    """All runs under way."""
+
+    def __init__(self, context: Context, ledger: Ledger, keeper: Keeper) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._keeper = keeper
+        self._active: dict[str, Active] = {}
+
+    # What others ask of it
+
+    def start(self, job: Job, run: Run) -> None:
+        """Start the worker of a run that the ledger has begun."""
+        self._active[job.id] = self._activity(run)
+        self._context.spawn(self._work(job.id), f"run {run.id}")
+
+    def resume(self, job: Job, run: Run) -> None:
+        """Take up a run whose engine is gone."""
+        self._active[job.id] = self._activity(run)
+        self._context.spawn(self._take_up(job.id), f"run {run.id}")
+
+    def tell(self, job_id: str, command: Document) -> None:
+        """Tell a running worker something; without one it is in the next description."""
+        active = self._active.get(job_id)
+        if active is not None and active.worker is not None:
+            active.worker.tell(command)
+
+    def stop(self, job: Job) -> None:
+        """Have a run stop as its job wishes."""
+        active = self._active.get(job.id)
+        if active is None or active.worker is None:
+            return  # ``_work`` looks at the wish before and after it starts one
+        patience = self._context.seams.patience
+        active.worker.tell({"do": str(job.wish)})
+        active.worker.end_after(patience.cancel if job.wish is Wish.CANCEL else patience.pause)
+
+    def leave(self, patience: float) -> None:
+        """Let every worker go: each stops at a safe point, or is ended where it is."""
+        for active in self._active.values():
+            if active.worker is not None:
+                active.worker.leave()
+                active.worker.end_after(patience)
+
+    def _activity(self, run: Run) -> Active:
+        return Active(run, run.counters, run.seconds, time.monotonic(), estimate.SmoothedRate())
+
+    # A run from its start to its settlement
+
+    async def _take_up(self, job_id: str) -> None:
+        """Resume a run: first its old worker ends, then what it left is looked at."""
+        await lock_free(self._context.home.job_staging(job_id))
+        active = self._active[job_id]
+        job = self._context.store.job(job_id)
+        if job.wish is not Wish.NONE or await self._published(active.run):
+            await self._settle(job_id, Died("its engine ended"))
+            return
+        active.run = await self._context.persist(
+            lambda: self._ledger.resume(
+                self._context.store.job(job_id), active.run, "the engine was restarted"
+            )
+        )
+        await self._work(job_id)
+
+    async def _work(self, job_id: str) -> None:
+        active = self._active[job_id]
+        try:
+            ending = await self._run_worker(job_id, active)
+        except OSError as error:
+            ending = Died(f"could not be started: {error}")
+        await self._settle(job_id, ending)
+
+    async def _run_worker(self, job_id: str, active: Active) -> Ending:
+        store, seams = self._context.store, self._context.seams
+        job = store.job(job_id)
+        source = store.source(job.source_id)
+        active.began = time.monotonic()
+        worker = await Worker.start(
+            seams.commands.sync,
+            self._description(job, active.run, source),
+            self._context.home.run_log(job.id, active.run.id),
+            seams.patience.term,
+        )
+        active.worker = worker
+        if self._context.closing.is_set():
+            worker.leave()
+        job = store.job(job_id)
+        if job.wish is not Wish.NONE:
+            self.stop(job)
+        return await worker.listen(lambda line: self._hear(job_id, active, line))
+
+    def _description(self, job: Job, run: Run, source: Source) -> Document:
+        settings, ssh = job.settings, source.ssh
+        return {
+            "home": str(self._context.home.path),
+            "job": job.id,
+            "run": run.id,
+            "image": run.image_id,
+            "image_name": run.image_name,
+            "kind": str(run.kind),
+            "source": {
+                "id": source.id,
+                "name": source.name,
+                "ssh": ssh
+                and {
+                    "target": ssh.target,
+                    "port": ssh.port,
+                    "config": ssh.config,
+                    "alias": source.id,
+                },
+                "disks": [
+                    {
+                        "index": disk.index,
+                        "path": disk.path,
+                        "size": disk.size,
+                        "identity": disk.identity,
+                        "role": disk.role,
+                    }
+                    for disk in source.disks
+                ],
+            },
+            "limit_mbit": settings.limit_mbit,
+            "compression": compression_level(settings.compression),
+            "link_bps": source.link_bps,
+            "created": rfc3339(self._context.clock.now()),
+        }
+
+    # Hearing
+
+    def _hear(self, job_id: str, active: Active, line: Document) -> None:
+        """Take in a line that is not the last; a store that is full loses only a bar."""
+        try:
+            match line.get("kind"):
+                case "progress":
+                    self._progress(job_id, active, line)
+                case "event":
+                    self._ledger.note(active.run, str(line.get("text", "")))
+        except (SmcError, TypeError, ValueError) as error:
+            self._context.log.warning("run %s: a line is lost: %r", active.run.id, error)
+
+    def _progress(self, job_id: str, active: Active, line: Document) -> None:
+        job = self._context.store.job(job_id)
+        phase = line.get("phase")
+        if phase in _PHASES and job.phase != phase:
+            self._ledger.enter(job, _PHASES[Phase(phase)])
+            job = self._context.store.job(job_id)
+        elif time.monotonic() - active.written < PROGRESS_EVERY:
+            return
+        active.written = time.monotonic()
+        attempt = Counters(**{name: _count(line, name) for name in _COUNTERS})
+        elapsed = active.written - active.began
+        speed = active.rate.sample(attempt.compared, active.written)
+        live = {
+            **{name: line.get(name) for name in ("disks", "read_bps", "wire_bps", "held_by")},
+            **{name: getattr(attempt, name) for name in _COUNTERS},
+            "bytes_per_second": round(speed),
+            "remaining_seconds": estimate.remaining(attempt, speed, elapsed),
+        }
+        run = replace(active.run, counters=active.counters(line), seconds=active.seconds())
+        active.run = run
+        job = replace(job, progress=estimate.progress(attempt, job.progress), live=live)
+        with self._context.store.transaction(durable=False):
+            self._context.store.write_progress(job, run)
+
+    # Settling
+
+    async def _settle(self, job_id: str, ending: Ending) -> None:
+        """Bring a run whose worker has ended to its end. See the module's words."""
+        active = self._active[job_id]
+        active.run = replace(active.run, seconds=active.seconds())
+        try:
+            made = await self._made(job_id, active, ending)
+            if made is None and self._left(job_id, ending):
+                return
+            job = await self._context.persist(
+                lambda: self._record(self._context.store.job(job_id), active, ending, made)
+            )
+        finally:
+            del self._active[job_id]
+        self._go_on(job, made)
+
+    def _left(self, job_id: str, ending: Ending) -> bool:
+        """Tell whether the worker stopped only because this engine is ending."""
+        wish = self._context.store.job(job_id).wish
+        return (
+            self._context.closing.is_set()
+            and wish is Wish.NONE
+            and isinstance(ending, Paused | Cancelled | Died)
+        )
+
+    async def _made(self, job_id: str, active: Active, ending: Ending) -> Made | None:
+        """Return what the run made, by the worker's word or by the image store's."""
+        job = self._context.store.job(job_id)
+        if isinstance(ending, Result):
+            document = ending.document
+            report = {name: document.get(name) for name in _REPORTED if name in document}
+            created = self._context.clock.now()
+            try:
+                image = image_of_result(document, job, active.run, created)
+                return Made(image, active.counters(document), report)
+            except (KeyError, TypeError, ValueError) as error:
+                self._context.log.error("run %s: a strange result: %r", active.run.id, error)
+        manifest = await self._published(active.run)
+        if manifest is None:
+            return None
+        image = image_of_manifest(manifest, job.name, job.source_name)
+        report = {"change_detection": manifest.provenance.get("change_detection")}
+        return Made(image, active.run.counters, report)
+
+    async def _published(self, run: Run) -> Any:
+        try:
+            return await in_thread(self._context.seams.shelf.manifest, run.image_id)
+        except SmcError as error:
+            self._context.log.error("run %s: %s", run.id, error)
+            return None
+
+    def _record(self, job: Job, active: Active, ending: Ending, made: Made | None) -> Job:
+        run = active.run
+        if made is not None:
+            return self._ledger.publish(job, run, made)
+        if job.wish is Wish.CANCEL:
+            return self._ledger.delete(job, ENGINE)
+        if job.wish is Wish.PAUSE and not isinstance(ending, Failed):
+            counted = ending.document if isinstance(ending, Paused) else None
+            counters = active.counters(counted) if counted else run.counters
+            self._ledger.stop_run(job, run, counters)
+        else:
+            self._ledger.fail_run(job, run, _failure(ending))
+        return self._context.store.job(job.id)
+
+    def _go_on(self, job: Job, made: Made | None) -> None:
+        """Do what the job's new state asks for."""
+        if job.status is Status.DELETING:
+            self._keeper.delete(job)
+        elif job.phase is Phase.CLEANING:
+            self._keeper.retain(job)
+            self._keeper.clean(job)
+        else:
+            if made is not None:
+                self._keeper.retain(job)
+            self._context.spawn(self._keeper.measure(job.id), f"size of {job.id}")
+        self._context.wakeup.set()
+
+
+def compression_level(text: str) -> str | int:
+    """Return a compression setting as workers are told it."""
+    return text if text == "auto" else int(text)
+
+
+def _failure(ending: Ending) -> SmcError:
+    match ending:
+        case Failed(error):
+            return error
+        case Died(how):
+            return SmcError("Sync.Died", how)
+    return SmcError("Sync.Died", "it stopped without having been told to")

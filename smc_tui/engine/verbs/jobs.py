@@ -1,0 +1,149 @@
+"""The verbs of jobs: start, sync, pause, complete, cancel and their like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from smc_tui.engine.context import Context
+from smc_tui.engine.keeping import Keeper
+from smc_tui.engine.ledger import (
+    WORK,
+    Ledger,
+    gone_awaited,
+    stop_awaited,
+)
+from smc_tui.engine.runs import Runs
+from smc_tui.engine.verbs import flag, known_args
+from smc_tui.jobstore.requests import Request
+from smc_tui.model.actions import BY_VERB, refusal
+from smc_tui.model.errors import SmcError
+from smc_tui.model.lifecycle import Move, Phase, RunKind, Status
+from smc_tui.model.things import Job, Resource, ResourceState, Wish
+
+
+class JobVerbs:
+    """What may be asked of a job that exists."""
+
+    def __init__(self, context: Context, ledger: Ledger, runs: Runs, keeper: Keeper) -> None:
+        self._context = context
+        self._store = context.store
+        self._ledger = ledger
+        self._runs = runs
+        self._keeper = keeper
+
+    def verbs(self) -> Mapping[str, Callable[[Request], None]]:
+        """Return the verbs by their names."""
+        return {
+            "job.start": self.start,
+            "job.retry": self.start,
+            "job.sync": self.sync,
+            "job.pause": self.pause,
+            "job.complete": self.complete,
+            "job.cancel": self.cancel,
+            "job.release": self.release,
+        }
+
+    def _allowed(self, request: Request) -> Job:
+        """Return the request's job.
+
+        Raises:
+            SmcError: there is none, or the action table does not offer the verb now.
+        """
+        job = self._store.job(request.target)
+        error = refusal(BY_VERB[request.verb], job)
+        if error is not None:
+            raise error
+        return job
+
+    def start(self, request: Request) -> None:
+        """Start a job that is Ready, Stopped or InError; a paused run goes on."""
+        known_args(request)
+        job = self._allowed(request)
+        self._begin(job, Move.START, RunKind.MANUAL, request)
+
+    def sync(self, request: Request) -> None:
+        """Start a manual incremental synchronisation."""
+        known_args(request)
+        job = self._allowed(request)
+        self._begin(job, Move.SYNC, RunKind.MANUAL, request)
+
+    def _begin(self, job: Job, move: Move, kind: RunKind, request: Request) -> None:
+        self._runs.start(*self._ledger.begin_run(job, move, kind, request.actor, request))
+
+    def pause(self, request: Request) -> None:
+        """Pause: a waiting job at once, a run when it has come to a safe point."""
+        known_args(request)
+        job = self._allowed(request)
+        if job.status is Status.WAITING:
+            self._ledger.hold_back(job, request)
+            return
+        if job.wish is Wish.CANCEL:
+            raise _stopping(job)
+        self._wish(job, Wish.PAUSE, request, stop_awaited(job.run_id or ""))
+
+    def cancel(self, request: Request) -> None:
+        """Delete a job; a running one first stops safely."""
+        known_args(request)
+        job = self._store.job(request.target)
+        if job.status is Status.DELETING:  # a second press waits with the first
+            with self._store.transaction():
+                self._ledger.accept(request, {"job": job.id}, gone_awaited(job.id))
+            return
+        job = self._allowed(request)
+        if job.status is Status.RUNNING:
+            self._wish(job, Wish.CANCEL, request, gone_awaited(job.id))
+        else:
+            self._keeper.delete(self._ledger.delete(job, request.actor, request))
+
+    def _wish(self, job: Job, wish: Wish, request: Request, awaits: str) -> None:
+        """Have a run stop; a second press waits with the first."""
+        wished = job.wish is wish
+        self._ledger.wish(job, wish, request, awaits)
+        if not wished and job.phase is not Phase.CLEANING:
+            self._runs.stop(replace(job, wish=wish))
+
+    def complete(self, request: Request) -> None:
+        """Complete a job, with or without one last synchronisation."""
+        args = known_args(request, "last_sync")
+        last_sync = flag(args, "last_sync")
+        job = self._allowed(request)
+        if last_sync:
+            job = replace(job, completing=True)
+            self._begin(job, Move.COMPLETE_WITH_LAST_SYNC, RunKind.LAST, request)
+        else:
+            self._keeper.clean(self._ledger.complete(job, request))
+
+    def release(self, request: Request) -> None:
+        """Release a stopped job's intermediate resource; a retry then starts anew."""
+        known_args(request)
+        job = self._allowed(request)
+        resource = self._store.resource(job.id)
+        with self._store.transaction():
+            if resource is not None:
+                self._store.put_resource(replace(resource, state=ResourceState.RELEASING))
+            self._ledger.event(request.actor, request.verb, "started", job)
+            self._ledger.accept(request, {"job": job.id}, WORK)
+        if resource is not None:
+            self._keeper.set_aside(resource)
+        self._context.spawn(self._release(request, resource), f"release of {job.id}")
+
+    async def _release(self, request: Request, resource: Resource | None) -> None:
+        if resource is not None:
+            await self._keeper.finish_release(resource)
+
+        def settle() -> None:
+            with self._store.transaction():
+                self._store.finish(request, self._context.clock.now(), {})
+
+        await self._context.persist(settle)
+
+
+def _stopping(job: Job) -> SmcError:
+    return SmcError(
+        "ReplicationJob.InvalidBusinessStatus",
+        f"{job.name} is {job.state} and being cancelled",
+        status=str(job.status),
+        phase=str(job.phase or ""),
+        allowed=[],
+    )

@@ -1,0 +1,128 @@
+"""Work on the images in processes of its own: verify, export, check, collect, stats.
+
+Such work belongs to one request and changes no job. What it reads is held meanwhile
+(retention leaves a held image alone); the hold, the request and what was found out
+about the image are settled in one transaction when the process has ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from smc_tui.engine.context import Context
+from smc_tui.engine.ledger import WORK, Ledger
+from smc_tui.engine.worker import Died, Document, Ending, Failed, Result, Worker
+from smc_tui.jobstore.requests import Request
+from smc_tui.model.errors import SmcError
+
+#: Progress reaches the request at most this often, seconds.
+PROGRESS_EVERY = 0.25
+
+#: Told what came of the work, inside the transaction that settles it.
+Settle = Callable[[Document | SmcError], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One piece of work.
+
+    Attributes:
+        do: what the images worker is to do.
+        facts: the rest of its description.
+        image_id: what is held meanwhile; empty: nothing.
+        settle: what else is recorded with its end.
+    """
+
+    do: str
+    facts: Document
+    image_id: str = ""
+    settle: Settle | None = None
+
+
+class Works:
+    """All such work under way."""
+
+    def __init__(self, context: Context, ledger: Ledger) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._workers: set[Worker] = set()
+
+    def start(self, request: Request, order: Order) -> None:
+        """Accept a request and begin its work."""
+        store = self._context.store
+        with store.transaction():
+            if order.image_id:
+                store.hold(order.image_id, self._holder(request, order))
+            self._ledger.event(request.actor, request.verb, "started", image_id=order.image_id)
+            self._ledger.accept(request, {}, WORK)
+        self._context.spawn(self._work(request, order), f"{request.verb} {request.id}")
+
+    def leave(self, patience: float) -> None:
+        """Let every worker go: each stops by itself, or is ended."""
+        for worker in self._workers:
+            worker.leave()
+            worker.end_after(patience)
+
+    def _holder(self, request: Request, order: Order) -> str:
+        return f"{order.do}:{request.id}"
+
+    async def _work(self, request: Request, order: Order) -> None:
+        try:
+            ending = await self._run(request, order)
+        except OSError as error:
+            ending = Died(str(error))
+        outcome = self._outcome(ending)
+        await self._context.persist(lambda: self._settle(request, order, outcome))
+
+    async def _run(self, request: Request, order: Order) -> Ending:
+        worker = await Worker.start(
+            self._context.seams.commands.images,
+            {"home": str(self._context.home.path), "do": order.do, **order.facts},
+            self._context.home.path / "logs" / "images.log",
+            self._context.seams.patience.term,
+        )
+        self._workers.add(worker)
+        written = 0.0
+
+        def hear(line: Document) -> None:
+            nonlocal written
+            if line.get("kind") != "progress" or time.monotonic() - written < PROGRESS_EVERY:
+                return
+            written = time.monotonic()
+            store = self._context.store
+            with contextlib.suppress(SmcError), store.transaction(durable=False):
+                store.write_request_progress(request.id, line)
+
+        try:
+            if self._context.closing.is_set():
+                worker.leave()
+            return await worker.listen(hear)
+        finally:
+            self._workers.discard(worker)
+
+    def _outcome(self, ending: Ending) -> Document | SmcError:
+        match ending:
+            case Result(document):
+                return {name: value for name, value in document.items() if name != "kind"}
+            case Failed(error):
+                return error
+            case Died(how) if not self._context.closing.is_set():
+                return SmcError("Images.Died", how)
+        return SmcError("Engine.Stopped")
+
+    def _settle(self, request: Request, order: Order, outcome: Document | SmcError) -> None:
+        store, now = self._context.store, self._context.clock.now()
+        with store.transaction():
+            if order.image_id:
+                store.release(order.image_id, self._holder(request, order))
+            if order.settle is not None:
+                order.settle(outcome)
+            if isinstance(outcome, SmcError):
+                store.fail(request, now, outcome)
+            else:
+                store.finish(request, now, outcome)
+            word = outcome.code if isinstance(outcome, SmcError) else "done"
+            self._ledger.event(request.actor, request.verb, word, image_id=order.image_id)
