@@ -36,3 +36,13 @@ def change_disk(path: Path, count: int, seed: int) -> None:
         for block in source.sample(range(blocks), min(count, blocks)):
             file.seek(block * BLOCK)
             file.write(bytes(BLOCK) if source.randrange(8) == 0 else source.randbytes(BLOCK))
+
+
+def change_share(path: Path, share: float, seed: int) -> None:
+    """Overwrite a share of all blocks with random bytes at random places."""
+    source = random.Random(seed)
+    blocks = path.stat().st_size // BLOCK
+    with path.open("r+b") as file:
+        for block in source.sample(range(blocks), max(1, int(blocks * share))):
+            file.seek(block * BLOCK)
+            file.write(source.randbytes(BLOCK))
