@@ -31,8 +31,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from smc_tui.images.blocks import CHUNKS_PER_SEGMENT, NAME, SEGMENT, segments_of
-from smc_tui.images.files import Files, writing
-from smc_tui.model.errors import SmcError
+from smc_tui.images.files import Files, reading, writing
 
 MAGIC = b"SMCMAP01"
 CHUNKS = CHUNKS_PER_SEGMENT * NAME
@@ -95,20 +94,10 @@ def read_lists(path: Path) -> Iterator[bytes]:
     Raises:
         SmcError: Store.Unreadable.
     """
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise SmcError("Store.Unreadable", f"{path}: {error.strerror}") from error
-    try:
-        header = _decode_header(os.pread(fd, HEADER, 0))
+    with suppress(FileNotFoundError), reading(path), path.open("rb", buffering=0) as file:
+        header = _decode_header(file.read(HEADER))
         if header is not None:
-            yield from _lists(fd, segments_of(header[1]))
-    except OSError as error:
-        raise SmcError("Store.Unreadable", f"{path}: {error.strerror}") from error
-    finally:
-        os.close(fd)
+            yield from _lists(file.fileno(), segments_of(header[1]))
 
 
 def map_health(path: Path) -> str:

@@ -9,7 +9,6 @@ nobody else may hold the index at that time).
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from pathlib import Path
 from smc_tui.images.blocks import BLOCK, NAME, SEGMENT, ZERO_BLOCK, ZERO_LIST, Kind, split
 from smc_tui.images.changemap import map_health
 from smc_tui.images.collect import alone
-from smc_tui.images.files import Files
+from smc_tui.images.files import Files, reading
 from smc_tui.images.index import NAMES_A_STATEMENT, Index, Place, State, Use
 from smc_tui.images.manifest import DiskManifest
 from smc_tui.images.manifest import read as read_manifest
@@ -175,16 +174,12 @@ class _Checker:
         except FileNotFoundError:  # an empty one that its writer has thrown away
             return
         confirmed: set[bytes] = set()
-        size = length
         try:
             size = os.fstat(fd).st_size
             # What is proven is to come from the disk, not out of memory.
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-            self._scan_pack(fd, pack, min(size, length), total, confirmed)
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise SmcError("Store.Unreadable", f"{path}: {error.strerror}") from error
-            self._problem("pack", path.name, "the disk cannot read all of it")
+            with reading(path):
+                self._scan_pack(fd, pack, min(size, length), total, confirmed)
         finally:
             os.close(fd)
         whole = len(confirmed) >= use.rows or not self._look_into_rows(pack, confirmed)

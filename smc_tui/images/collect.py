@@ -141,7 +141,7 @@ class _Collector:
         self.done = Collection()
 
     def run(self) -> Collection:
-        for folder in (self.paths.root, self.paths.manifests):
+        for folder in (self.paths.root, self.paths.manifests, *self.paths.staging.glob("*")):
             self.files.sweep_temporary(folder)
         recover(self.paths, self.files, self.index)
         self._forget_removed()
@@ -184,6 +184,8 @@ class _Collector:
             return
         if pending:
             self._sweep(live)
+        # A bad row that nothing refers to is of use to nobody: have() denies it anyway.
+        self._delete(live, State.BAD)
         self._condemn(live)
         if self.index.any_condemned():
             set_barrier(self.index, _CONDEMNED, living(self.paths, self.files, self.index))
@@ -215,15 +217,16 @@ class _Collector:
     def _sweep(self, live: LiveSet) -> None:
         for page in live.pages(State.CONDEMNED, live=True):
             self.done.rescued += len(self.index.resurrect(page))
-        # A bad row that nothing refers to is of no use to anybody: have() denies it.
-        for state in (State.CONDEMNED, State.BAD):
-            for page in live.pages(state, live=False):
-                with self.index.writing():
-                    self.done.swept += self.index.execute(
-                        "DELETE FROM blocks WHERE name = ? AND state = ?",
-                        [(name, state) for name in page],
-                    )
+        self._delete(live, State.CONDEMNED)
         drop_barrier(self.index, _CONDEMNED)
+
+    def _delete(self, live: LiveSet, state: State) -> None:
+        for page in live.pages(state, live=False):
+            with self.index.writing():
+                self.done.swept += self.index.execute(
+                    "DELETE FROM blocks WHERE name = ? AND state = ?",
+                    [(name, state) for name in page],
+                )
 
     def _count(self, packs: Compaction) -> None:
         self.done.packs_removed = packs.removed

@@ -121,7 +121,8 @@ def export(
 
 
 def _refuse_existing(target: Path, *, overwrite: bool) -> None:
-    if not overwrite and os.path.lexists(target):
+    """Let nothing be replaced by accident, and what is no plain file (a disk!) never."""
+    if os.path.lexists(target) and not (overwrite and target.is_file()):
         raise SmcError("Export.TargetExists", f"{target} exists", path=str(target))
 
 

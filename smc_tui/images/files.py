@@ -36,6 +36,18 @@ def writing(path: Path) -> Iterator[None]:
         raise SmcError(code, f"{path}: {error.strerror or error}", path=str(path)) from error
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn an OSError of the body into Store.Unreadable; a file that is not there stays one."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        detail = f"{path}: {error.strerror or error}"
+        raise SmcError("Store.Unreadable", detail, path=str(path)) from error
+
+
 def index_error(error: sqlite3.Error, path: Path) -> SmcError:
     """Return what an error of SQLite means for the store."""
     number = getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -18,6 +18,7 @@ it, every field is checked, and a wrong one is Image.ManifestDamaged.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import struct
@@ -29,6 +30,7 @@ from typing import Any
 from blake3 import blake3
 
 from smc_tui.images.blocks import MIB, NAME, SEGMENT, name_of, segments_of
+from smc_tui.images.files import reading
 from smc_tui.model.errors import SmcError
 from smc_tui.model.ids import Kind, is_id
 
@@ -117,7 +119,7 @@ def encode(manifest: ImageManifest) -> list[bytes]:
     Raises:
         ValueError: the manifest breaks a rule that reading it would refuse.
     """
-    header = json.dumps(_document(manifest), ensure_ascii=False).encode()
+    header = json.dumps(_document(manifest)).encode("ascii")
     if len(header) > _MAX_HEADER:
         raise ValueError("too much is said of the image")
     _manifest(_document(manifest), [disk.segments for disk in manifest.disks])
@@ -146,14 +148,12 @@ def read(path: Path) -> ImageManifest:
 
     Raises:
         FileNotFoundError: there is none.
-        SmcError: Image.ManifestDamaged, Store.Newer.
+        SmcError: Image.ManifestDamaged, Store.Newer, Store.Unreadable.
     """
     try:
-        with path.open("rb", buffering=0) as file:
+        with reading(path), path.open("rb", buffering=0) as file:
             return _read(file.fileno(), os.fstat(file.fileno()).st_size)
-    except FileNotFoundError:
-        raise
-    except (ValueError, OSError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise SmcError(
             "Image.ManifestDamaged", f"{path}: {error}", image=path.stem, path=str(path)
         ) from error
@@ -167,7 +167,12 @@ def _read(fd: int, size: int) -> ImageManifest:
 
     def take(length: int) -> bytes:
         nonlocal at
-        data = os.pread(fd, min(length, size - at), at)
+        try:
+            data = os.pread(fd, min(length, size - at), at)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            raise ValueError("the disk cannot read all of it") from error
         if len(data) != length:
             raise ValueError("it ends too early")
         at += length

@@ -23,6 +23,7 @@ plain text must hash to the name.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import struct
@@ -54,6 +55,7 @@ _FIELDS = struct.Struct(">4sBBHI32s")
 _CRC = struct.Struct(">I")
 HEADER = _FIELDS.size + _CRC.size
 _WINDOW = 4 * MIB
+_SECTOR = 4096
 
 
 class Header(NamedTuple):
@@ -152,14 +154,16 @@ class PackWriter:
 
 
 def _read(fd: int, length: int, offset: int) -> bytes:
-    """Read as much of ``length`` bytes as there is."""
-    data = os.pread(fd, length, offset)
-    while len(data) < length:
-        more = os.pread(fd, length - len(data), offset + len(data))
-        if not more:
-            break
-        data += more
-    return data
+    """Read up to ``length`` bytes; what the disk cannot read is zeros, and so proves nothing."""
+    try:
+        return os.pread(fd, length, offset)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        if length <= _SECTOR:
+            return bytes(length)
+    parts = [_read(fd, min(_SECTOR, length - at), offset + at) for at in range(0, length, _SECTOR)]
+    return b"".join(parts)
 
 
 def scan(fd: int, start: int, end: int) -> Iterator[Found]:
@@ -167,6 +171,9 @@ def scan(fd: int, start: int, end: int) -> Iterator[Found]:
 
     Where no header is, the scan goes on at the next magic; what was skipped
     shows as a gap between the records. A payload cut off by ``end`` is no record.
+
+    Raises:
+        OSError: not for bad sectors, which only spoil the records that lie in them.
     """
     base = start
     window = b""

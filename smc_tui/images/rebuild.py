@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from smc_tui.images.files import Files, writing
+from smc_tui.images.files import Files, reading, writing
 from smc_tui.images.index import Index, Row
 from smc_tui.images.packs import pack_ids, pack_path, proven
 from smc_tui.images.paths import Paths
@@ -69,17 +69,13 @@ def _fill(paths: Paths, files: Files, new: Path) -> int:
 
 def _enter_pack(paths: Paths, pack: int, index: Index) -> None:
     path = pack_path(paths.packs, pack)
-    with writing(path):
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        size = os.fstat(fd).st_size
+    with reading(path), path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
         rows: list[Row] = []
-        for offset, header, _ in proven(fd, 0, size):
+        for offset, header, _ in proven(file.fileno(), 0, size):
             rows.append(Row(header.name, pack, offset, header.length, header.encoding, header.kind))
             if len(rows) == _ROWS_A_BATCH:
                 index.add(rows, {})
                 rows = []
         # Nothing is cut off here, whatever the end looks like: all is acknowledged.
         index.add(rows, {pack: size})
-    finally:
-        os.close(fd)

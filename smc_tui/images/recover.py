@@ -16,12 +16,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from smc_tui.images.files import Files, try_lock, writing
+from smc_tui.images.files import Files, reading, try_lock
 from smc_tui.images.index import Index, Row
 from smc_tui.images.packs import pack_ids, pack_path, proven, record_size
 from smc_tui.images.paths import Paths
 
 _ROWS_A_BATCH = 4096
+_PAGE = 4096
 
 
 @dataclass
@@ -60,7 +61,7 @@ def recover(paths: Paths, files: Files, index: Index) -> Recovery:
 
 def _recover_pack(path: Path, pack: int, files: Files, index: Index, recovery: Recovery) -> None:
     try:
-        with writing(path):
+        with reading(path):
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return
@@ -72,7 +73,8 @@ def _recover_pack(path: Path, pack: int, files: Files, index: Index, recovery: R
         size = os.fstat(fd).st_size
         if size > start:
             recovery.packs += 1
-            end = _enter_tail(fd, path, pack, start, size, files, index, recovery)
+            with reading(path):
+                end = _enter_tail(fd, path, pack, start, size, files, index, recovery)
             if end < size:
                 files.truncate(fd, end, path)
                 files.fsync(fd, path)
@@ -97,7 +99,7 @@ def _enter_tail(
     """Index the good records of a tail; return where the last of them ends."""
     files.fsync(fd, path)
     files.fsync_dir(path.parent)
-    os.posix_fadvise(fd, start, size - start, os.POSIX_FADV_DONTNEED)
+    os.posix_fadvise(fd, start // _PAGE * _PAGE, 0, os.POSIX_FADV_DONTNEED)
     end = start
     rows: list[Row] = []
     for offset, header, _ in proven(fd, start, size):

@@ -67,9 +67,12 @@ class LiveSet:
     """
 
     def __init__(self, paths: Paths) -> None:
-        self._path = paths.root / "live.tmp"
+        self._path = paths.root / "live.db"
         self._path.unlink(missing_ok=True)
-        self._db = sqlite3.connect(self._path.as_uri(), uri=True, isolation_level=None)
+        try:
+            self._db = sqlite3.connect(self._path.as_uri(), uri=True, isolation_level=None)
+        except sqlite3.Error as error:
+            raise index_error(error, self._path) from error
         try:
             self._db.executescript(
                 f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"

@@ -54,6 +54,7 @@ from smc_tui.images.blocks import (
     Encoding,
     Kind,
     name_of,
+    split,
 )
 from smc_tui.images.files import Files
 from smc_tui.images.index import NAMES_A_STATEMENT, Index, Row, State
@@ -151,13 +152,17 @@ class Session:
         """Store a segment's list of names unless it is there; return its digest.
 
         Args:
-            names_list: 256 names, 8192 bytes.
+            names_list: 256 names, 8192 bytes; every block is stored or put.
 
         Raises:
-            SmcError: as ``put``.
+            SmcError: Image.Incomplete (a block is not there, or damaged); as ``put``.
         """
         if len(names_list) != LIST:
             raise ValueError(f"a list has {LIST} bytes, not {len(names_list)}")
+        missing = set(split(names_list)).difference(self.have(split(names_list)))
+        if missing:
+            detail = f"a list names {len(missing)} blocks that are not stored or damaged"
+            raise SmcError("Image.Incomplete", detail, names=[name.hex() for name in missing])
         name = name_of(names_list)
         if name not in self.have((name,)):
             self._append(Kind.LIST, [(name, Encoding.RAW, names_list)])

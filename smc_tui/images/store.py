@@ -6,6 +6,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from smc_tui.images import manifest as manifests
@@ -74,14 +75,8 @@ class ImageStore:
             if not create:
                 raise SmcError("Store.NotFound", f"{root}: there is no image store")
             files.mkdir(paths.root)
-        with writing(root):
-            lock = os.open(paths.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            # Two openers of a new store: the second waits and finds it made.
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with _door(paths):
             _prepare(paths, files)
-        finally:
-            os.close(lock)
         return cls(paths, files)
 
     def __enter__(self) -> ImageStore:
@@ -103,6 +98,9 @@ class ImageStore:
     def _index(self) -> Index:
         """The connection for reading, a new one when another process has replaced the index."""
         with self._lock:
+            if not self.paths.index.exists():
+                with _door(self.paths):
+                    _prepare(self.paths, self._files)
             if not self._connections or self._connections[-1].is_replaced():
                 self._connections.append(Index(self.paths.index, self._files))
                 if self._objects is not None:
@@ -250,7 +248,8 @@ class ImageStore:
         Raises:
             SmcError: Store.Busy (a session is open), Destination.Full, Destination.IoError.
         """
-        return rebuild(self.paths, self._files)
+        with _door(self.paths):
+            return rebuild(self.paths, self._files)
 
     # Care ------------------------------------------------------------------
 
@@ -359,6 +358,18 @@ def _needs_healing(digest: bytes, bad: set[bytes], objects: Objects) -> bool:
     return any(names[at : at + NAME] in bad for at in range(0, len(names), NAME))
 
 
+@contextmanager
+def _door(paths: Paths) -> Iterator[None]:
+    """Let one at a time make what the store needs; the next one waits and finds it made."""
+    with writing(paths.root):
+        fd = os.open(paths.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
 def _prepare(paths: Paths, files: Files) -> None:
     """See that the store is of a version that is known and has all it needs."""
     for folder in paths.folders:
@@ -371,7 +382,8 @@ def _prepare(paths: Paths, files: Files) -> None:
     except OSError as error:
         raise SmcError("Store.Unreadable", f"{paths.format}: {error.strerror}") from error
     if len(words) != 2 or words[0] != _FORMAT or not words[1].isdigit():
-        raise SmcError("Store.Damaged", f"{paths.format} does not say what it should")
+        detail = f'{paths.format} does not say "{_FORMAT} {VERSION}"'
+        raise SmcError("Store.Damaged", detail, path=str(paths.format))
     if int(words[1]) > VERSION:
         raise SmcError("Store.Newer", f"{paths.root} has version {words[1]}, known is {VERSION}")
     if not paths.index.exists():
