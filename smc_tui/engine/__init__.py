@@ -5,6 +5,7 @@
     claim       being the only engine, and being woken
     context     what all parts share: home, store, clock, seams, tasks
     ledger      every change of a job, each one transaction
+    answers     what accepted requests wait for
     runs        the sync workers: start, tell, hear, settle
     worker      one worker process and its lines
     works       verification, export, checks: the image workers

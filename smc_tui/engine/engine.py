@@ -12,11 +12,12 @@ import signal
 from collections.abc import Callable
 
 from smc_tui import __version__
+from smc_tui.engine.answers import Withdrawn
 from smc_tui.engine.claim import Claim
 from smc_tui.engine.clock import Clock
 from smc_tui.engine.context import RETRY_FIRST, RETRY_LATEST, Context, Seams
 from smc_tui.engine.keeping import ImageShelf, Keeper
-from smc_tui.engine.ledger import ENGINE, SCHEDULER, Ledger, Withdrawn
+from smc_tui.engine.ledger import ENGINE, SCHEDULER, Ledger
 from smc_tui.engine.recovery import Recovery
 from smc_tui.engine.runs import Runs
 from smc_tui.engine.verbs import known_args

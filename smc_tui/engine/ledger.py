@@ -27,6 +27,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from smc_tui.engine.answers import (
+    Withdrawn,
+    finish_awaited,
+    gone_awaited,
+    run_awaited,
+    stop_awaited,
+)
 from smc_tui.engine.clock import Clock
 from smc_tui.jobstore.requests import Request
 from smc_tui.jobstore.writer import JobWriter
@@ -51,10 +58,6 @@ ENGINE = "engine"
 SCHEDULER = "scheduler"
 
 
-class Withdrawn(Exception):
-    """A request's writer took it back before it was answered: nothing happens."""
-
-
 @dataclass(frozen=True, slots=True)
 class Made:
     """What a run made: its image and what making it took."""
@@ -62,30 +65,6 @@ class Made:
     image: Image
     counters: Counters
     report: dict[str, Any]
-
-
-def run_awaited(run_id: str) -> str:
-    """Return the note of a request that waits for the end of a run."""
-    return f"run:{run_id}"
-
-
-def stop_awaited(run_id: str) -> str:
-    """Return the note of a request that waits until a run has stopped."""
-    return f"stop:{run_id}"
-
-
-def finish_awaited(job_id: str) -> str:
-    """Return the note of a request that waits until a job is Finished."""
-    return f"finish:{job_id}"
-
-
-def gone_awaited(job_id: str) -> str:
-    """Return the note of a request that waits until a job is off the table."""
-    return f"gone:{job_id}"
-
-
-#: The note of a request that waits for work of its own; an engine's end fails it.
-WORK = "work"
 
 
 class Ledger:

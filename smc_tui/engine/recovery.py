@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from smc_tui.engine.answers import WORK
 from smc_tui.engine.context import Context, in_thread
 from smc_tui.engine.keeping import ASIDE, Keeper, image_of_manifest, lock_free, remove_tree
-from smc_tui.engine.ledger import ENGINE, WORK, Ledger
+from smc_tui.engine.ledger import ENGINE, Ledger
 from smc_tui.engine.runs import Runs
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import ImageState, Phase, Status

@@ -66,7 +66,7 @@ class Died:
 Ending = Result | Paused | Cancelled | Failed | Died
 
 
-@dataclass
+@dataclass(eq=False)
 class Worker:
     """A running worker process."""
 

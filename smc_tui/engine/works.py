@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from smc_tui.engine.answers import WORK
 from smc_tui.engine.context import Context
-from smc_tui.engine.ledger import WORK, Ledger
+from smc_tui.engine.ledger import Ledger
 from smc_tui.engine.worker import Died, Document, Ending, Failed, Result, Worker
 from smc_tui.jobstore.requests import Request
 from smc_tui.model.errors import SmcError

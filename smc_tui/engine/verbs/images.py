@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from smc_tui.engine.answers import WORK
 from smc_tui.engine.context import Context
 from smc_tui.engine.keeping import Keeper
-from smc_tui.engine.ledger import WORK, Ledger
-from smc_tui.engine.verbs import known_args, needed
+from smc_tui.engine.ledger import Ledger
+from smc_tui.engine.verbs import flag, known_args, needed
 from smc_tui.engine.worker import Document
 from smc_tui.engine.works import Order, Works
 from smc_tui.jobstore.requests import Request
@@ -121,18 +122,23 @@ class ImageVerbs:
 
     def _verified(self, image_id: str, outcome: Document | SmcError) -> None:
         """Keep what a verification has found out; inside its transaction."""
-        image = self._store.image(image_id)
-        now = self._context.clock.now()
         if not isinstance(outcome, SmcError):
-            image = replace(image, state=ImageState.AVAILABLE, verified=now, fault=None)
+            self._proven(self._store.image(image_id))
         elif outcome.exit_code is ExitCode.STORE_DAMAGED:
-            fault = Fault(outcome.code, outcome.detail, now, dict(outcome.facts))
-            image = replace(image, state=ImageState.DAMAGED, fault=fault)
-        self._store.put_image(image)
+            self._damaged(self._store.image(image_id), outcome)
+
+    def _proven(self, image: Image) -> None:
+        now = self._context.clock.now()
+        proven = replace(image, state=ImageState.AVAILABLE, verified=now, fault=None)
+        self._store.put_image(proven)
+
+    def _damaged(self, image: Image, error: SmcError) -> None:
+        fault = Fault(error.code, error.detail, self._context.clock.now())
+        self._store.put_image(replace(image, state=ImageState.DAMAGED, fault=fault))
 
     def export(self, request: Request) -> None:
         """Write a disk of an image to a file."""
-        args = known_args(request, "path", "disk", "format")
+        args = known_args(request, "path", "disk", "format", "overwrite")
         image = self._image(request)
         form = args.get("format", _FORMATS[0])
         if form not in _FORMATS:
@@ -141,7 +147,13 @@ class ImageVerbs:
         if not isinstance(path, str) or not Path(path).is_absolute():
             raise SmcError("InvalidParameter.Unknown", "the file's path must be absolute")
         disk = self._disk(image, args.get("disk"))
-        facts = {"image": image.id, "disk": disk, "path": path, "format": form}
+        facts = {
+            "image": image.id,
+            "disk": disk,
+            "file": path,
+            "format": form,
+            "overwrite": flag(args, "overwrite"),
+        }
         self._works.start(request, Order("export", facts, image.id))
 
     def _disk(self, image: Image, chosen: object) -> int:
@@ -160,7 +172,21 @@ class ImageVerbs:
     def store_work(self, request: Request) -> None:
         """Check, collect or measure the image store."""
         known_args(request)
-        self._works.start(request, Order(request.verb.removeprefix("store."), {}))
+        settle = self._checked if request.verb == "store.check" else None
+        self._works.start(request, Order(request.verb.removeprefix("store."), {}, settle=settle))
+
+    def _checked(self, outcome: Document | SmcError) -> None:
+        """Keep what a check of the whole store has found out about each image."""
+        images = [each for each in self._store.images() if each.state is not ImageState.DELETING]
+        if not isinstance(outcome, SmcError):
+            for image in images:
+                self._proven(image)
+            return
+        problems = outcome.facts.get("problems", [])
+        harmed = {problem.get("image") for problem in problems}
+        for image in images:
+            if image.id in harmed:
+                self._damaged(image, SmcError("Image.BlockDamaged", "found by a store check"))
 
     def _event(self, request: Request, image: Image, result: str) -> None:
         self._ledger.event(

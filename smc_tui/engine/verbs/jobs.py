@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from smc_tui.engine.answers import WORK, gone_awaited, stop_awaited
 from smc_tui.engine.context import Context
 from smc_tui.engine.keeping import Keeper
 from smc_tui.engine.ledger import (

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from smc_tui.engine.answers import WORK
 from smc_tui.engine.context import Context, in_thread
-from smc_tui.engine.ledger import WORK, Ledger
+from smc_tui.engine.ledger import Ledger
 from smc_tui.engine.verbs import known_args, needed
 from smc_tui.jobstore.requests import Request
 from smc_tui.model import settings
