@@ -8,12 +8,7 @@ from dataclasses import replace
 from smc_tui.engine.answers import WORK, gone_awaited, stop_awaited
 from smc_tui.engine.context import Context
 from smc_tui.engine.keeping import Keeper
-from smc_tui.engine.ledger import (
-    WORK,
-    Ledger,
-    gone_awaited,
-    stop_awaited,
-)
+from smc_tui.engine.ledger import Ledger
 from smc_tui.engine.runs import Runs
 from smc_tui.engine.verbs import flag, known_args
 from smc_tui.jobstore.requests import Request
