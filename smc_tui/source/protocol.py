@@ -73,6 +73,11 @@ class Answer:
     zeros: int
     digests: bytes
 
+    @property
+    def keeps(self) -> bool:
+        """Whether the source keeps chunks for it, until the last W says they may go."""
+        return bool(self.changed & ~self.zeros)
+
     def chunks(self) -> Iterator[tuple[int, bytes | None, bytes | None]]:
         """Yield (chunk, digest, its blocks' digests in one piece); None, None for zeros."""
         at = 0

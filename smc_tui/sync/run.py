@@ -118,7 +118,7 @@ def _work(
             size=disk.size,
             map=known,
             count=DiskCount(disk.index, disk.size),
-            suspect=frozenset(store.segments_to_heal(known)),
+            suspect=store.segments_to_heal(known),
         )
 
 

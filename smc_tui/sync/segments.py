@@ -74,7 +74,6 @@ class Segment:
     names: bytearray = field(default_factory=bytearray)
     coming: dict[int, bytes] = field(default_factory=dict)
     missing: int = 0
-    kept: bool = False
     list_digest: bytes | None = None
 
     @property
@@ -106,7 +105,6 @@ def changed_blocks(
         zero_name: the store's name of a block of zeros.
         read: returns a stored block by name (only called for other hashes).
     """
-    segment.kept = bool(answer.changed & ~answer.zeros)
     for chunk, digest, blocks in answer.chunks():
         at = chunk * DIGEST
         segment.chunks[at : at + DIGEST] = digest or hashing.zero_chunk

@@ -32,6 +32,8 @@ from smc_tui.images import (
     Session,
     plain,
 )
+from smc_tui.model.catalogue import ExitCode
+from smc_tui.model.errors import SmcError
 from smc_tui.source import protocol
 from smc_tui.source.client import AgentClient
 from smc_tui.sync.checkpoints import Checkpoints
@@ -56,7 +58,7 @@ class DiskWork:
     size: int
     map: ChangeMap
     count: DiskCount
-    suspect: frozenset[int]
+    suspect: set[int]
 
     @property
     def segments(self) -> int:
@@ -176,25 +178,51 @@ class Transfer:
         if segment is None or segment.names:
             raise protocol.malformed(f"an answer that was not asked for: {answer.segment}")
         disk = self._disks[segment.disk]
+        if answer.changed and not self._recall(segment):
+            self._scan_anew(disk, segment, answer)
+            return
         disk.count.compared += disk.length(segment.number)
         if not answer.changed:
             del self._open[segment.key]
             return
-        segment.names = self._known_names(segment)
-        changed = list(changed_blocks(segment, answer, self._hash, ZERO_BLOCK, self._store.block))
+        changed = list(changed_blocks(segment, answer, self._hash, ZERO_BLOCK, self._stored_block))
         disk.count.changed += len(changed) * protocol.BLOCK
         wanted = self._lacking(segment, changed)
         if wanted:
             self._wants.append(Want(segment, wanted))
-        elif segment.kept:
+        elif answer.keeps:
             self._client.want(segment.disk, segment.number, 0, True, 0)
         if not segment.missing:
             self._settle(segment)
 
-    def _known_names(self, segment: Segment) -> bytearray:
+    def _recall(self, segment: Segment) -> bool:
+        """Fill in the names of the last comparison; False when they are damaged."""
         if segment.known is None:
-            return bytearray(ZERO_NAMES)
-        return bytearray(self._store.names_list(segment.known))
+            segment.names = bytearray(ZERO_NAMES)
+            return True
+        try:
+            segment.names = bytearray(self._store.names_list(segment.known))
+        except SmcError as error:
+            if error.exit_code is not ExitCode.STORE_DAMAGED:
+                raise
+            return False
+        return True
+
+    def _scan_anew(self, disk: DiskWork, segment: Segment, answer: protocol.Answer) -> None:
+        """Compare a segment without expectation: what was known of it is damaged."""
+        if answer.keeps:
+            self._client.want(segment.disk, segment.number, 0, True, 0)
+        disk.suspect.add(segment.number)
+        self._scan(disk, segment.number)
+
+    def _stored_block(self, name: bytes) -> bytes:
+        """Return an old block; an empty one, equal to nothing, when it is damaged."""
+        try:
+            return self._store.block(name)
+        except SmcError as error:
+            if error.exit_code is not ExitCode.STORE_DAMAGED:
+                raise
+            return b""
 
     def _lacking(self, segment: Segment, changed: list[tuple[int, bytes]]) -> list[int]:
         """Return the blocks to ask for; note for all others what they wait for."""
