@@ -37,6 +37,9 @@ _NO_PYTHON = 96
 _OLD_PYTHON = 97
 _SSH_FAILED = 255
 
+# The system's own first: what PATH finds may be a wrapper, slow or of a virtual environment.
+_PYTHONS = "/usr/bin/python3 python3 /usr/libexec/platform-python"
+
 # No quotes inside: it stands in double quotes within single quotes.
 _BOOTSTRAP = (
     f"import sys,zlib;sys.version_info<(3,6) and sys.exit({_OLD_PYTHON});"
@@ -44,7 +47,7 @@ _BOOTSTRAP = (
 )
 _REMOTE = (
     "exec sh -c '"
-    "for p in python3 /usr/libexec/platform-python; do "
+    f"for p in {_PYTHONS}; do "
     'p=$(command -v "$p") && break; done; '
     f'test -n "$p" || exit {_NO_PYTHON}; '
     f'test "$(id -u)" = 0 && exec "$p" -I -c "{_BOOTSTRAP}"; '

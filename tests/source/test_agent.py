@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from smc_tui.source import protocol
 from smc_tui.source.client import AGENT, AgentClient
 from smc_tui.source.link import Link
 from smc_tui.source.protocol import BLOCK, CHUNK, SEGMENT
+from tests.support.pythons import old_pythons
 
 ALL = (1 << 256) - 1
 
@@ -208,19 +207,6 @@ def test_the_agent_ends_with_its_input_and_leaves_nothing(disk, tmp_path):
     client.close()
     assert not Path(f"/proc/{pid}").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["disk"]
-
-
-def old_pythons() -> list[str]:
-    """Return interpreters older than ours, on the path or among pyenv's."""
-    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found = []
-    for version in ("3.6", "3.7", "3.8", "3.9"):
-        names = [*pyenv.glob(f"{version}.*/bin/python3"), shutil.which(f"python{version}")]
-        for name in filter(None, names):
-            if subprocess.run([name, "-c", ""], check=False, capture_output=True).returncode == 0:
-                found.append(str(name))
-                break
-    return found
 
 
 OLD = old_pythons() or [pytest.param("", marks=pytest.mark.skip("no older Python here"))]

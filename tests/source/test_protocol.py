@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import threading
@@ -86,12 +87,10 @@ def test_data_that_does_not_fit_is_malformed(body):
 
 
 @given(st.binary(max_size=300))
-def test_no_body_does_worse_than_malformed(body):
+def test_no_body_does_worse_than_an_error_of_ours(body):
     for parse in (protocol.parse_answer, protocol.parse_data, protocol.parse_json):
-        try:
+        with contextlib.suppress(SmcError):
             parse(memoryview(body))
-        except SmcError as error:
-            assert error.code == "Protocol.Malformed"
 
 
 def read_all(stream: bytes) -> list[tuple[bytes, bytes]]:

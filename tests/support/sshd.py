@@ -36,8 +36,11 @@ class Sshd:
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def prepare(cls, folder: Path) -> Sshd:
-        """Write keys and configuration, start the server."""
+    def prepare(cls, folder: Path, python: str | None = None) -> Sshd:
+        """Write keys and configuration, start the server.
+
+        With ``python`` that is the only interpreter which the server finds.
+        """
         folder.mkdir(mode=0o700)
         keygen(folder / "host_key")
         keygen(folder / "user_key")
@@ -49,6 +52,10 @@ class Sshd:
             "UsePAM no\nStrictModes no\nPasswordAuthentication no\nPidFile none\n"
             "PermitRootLogin prohibit-password\nMaxStartups 100\n"
         )
+        if python is not None:
+            with (folder / "sshd_config").open("a") as file:
+                swap = f"s,/usr/bin/python3.*platform-python,{python},"
+                file.write(f'ForceCommand eval "$(echo "$SSH_ORIGINAL_COMMAND" | sed {swap})"\n')
         (folder / "ssh_config").write_text(
             f"Host source\n HostName 127.0.0.1\n Port {server.port}\n User {server.user}\n"
             f"Host *\n IdentityFile {folder}/user_key\n IdentitiesOnly yes\n"
