@@ -1,0 +1,163 @@
+"""The home folder: its version, its permissions, its faults."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from smc_tui.jobstore import Home, JobStore, connection, schema
+from smc_tui.jobstore.writer import JobWriter
+from smc_tui.model.catalogue import ExitCode
+from smc_tui.model.errors import SmcError
+from tests.model.samples import SOURCE
+
+
+def code_of(call, *args):
+    with pytest.raises(SmcError) as caught:
+        call(*args)
+    return caught.value.code
+
+
+def test_where_the_home_is(monkeypatch, tmp_path):
+    monkeypatch.delenv("SMC_TUI_HOME", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert Home.find().path == tmp_path / "state" / "smc-tui"
+    monkeypatch.setenv("SMC_TUI_HOME", str(tmp_path / "env"))
+    assert Home.find().path == tmp_path / "env"
+    assert Home.find(tmp_path / "given").path == tmp_path / "given"
+    monkeypatch.chdir(tmp_path)
+    assert Home.find("here").path == tmp_path / "here"
+
+
+def test_paths(home):
+    assert home.run_log("j-1", "r-1") == home.path / "logs" / "j-1" / "r-1.log"
+    assert home.job_staging("j-1") == home.path / "staging" / "j-1"
+    assert {home.images.name, home.known_hosts.name} == {"images", "known_hosts"}
+
+
+def test_others_are_kept_out(home):
+    home.path.mkdir(mode=0o755)
+    JobStore.open(home).close()
+    assert stat.S_IMODE(home.path.stat().st_mode) == 0o700
+
+
+def test_a_home_that_is_a_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert code_of(JobStore.open, tmp_path / "file") == "Home.Unusable"
+    assert code_of(JobStore.open, tmp_path / "file" / "below") == "Home.Unusable"
+
+
+def test_a_home_of_a_newer_version_is_left_alone(home):
+    JobStore.open(home).close()
+    with sqlite3.connect(home.jobs_db) as db:
+        db.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+    db.close()
+    before = home.jobs_db.read_bytes()
+    assert code_of(JobStore.open, home) == "Home.Newer"
+    assert code_of(JobWriter.open, home) == "Home.Newer"
+    assert home.jobs_db.read_bytes() == before
+
+
+def test_a_home_of_an_older_version_is_brought_up_by_the_engine_alone(home, monkeypatch):
+    JobStore.open(home).close()
+
+    def second(db):
+        db.execute("ALTER TABLE sources ADD COLUMN tags TEXT")
+
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, second))
+    for module in (schema, connection):
+        monkeypatch.setattr(module, "VERSION", 2)
+    assert code_of(JobStore.open, home) == "Home.Older"
+    with JobWriter.open(home) as writer:
+        assert "tags" in dict(writer._one("SELECT 1 AS one, count(tags) AS tags FROM sources"))
+    with JobStore.open(home) as store:
+        assert store.sources() == []
+
+
+def test_a_migration_that_fails_leaves_the_home_as_it_was(home, monkeypatch):
+    with JobWriter.open(home) as writer, writer.transaction():
+        writer.put_source(SOURCE)
+
+    def broken(db):
+        db.execute("DROP TABLE sources")
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, broken))
+        for module in (schema, connection):
+            patch.setattr(module, "VERSION", 2)
+        with pytest.raises(RuntimeError, match="power cut"):
+            JobWriter.open(home)
+    with JobStore.open(home) as store:
+        assert store.sources() == [SOURCE]
+
+
+def test_many_meet_on_an_empty_home(home):
+    def visit(_):
+        with JobStore.open(home) as store:
+            return store.jobs()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(visit, range(16))) == [[]] * 16
+
+
+def test_a_damaged_job_store_is_told_as_such(home):
+    JobStore.open(home).close()
+    for path in home.path.glob("jobs.db-*"):
+        path.unlink()
+    size = home.jobs_db.stat().st_size
+    home.jobs_db.write_bytes(os.urandom(size))
+    with pytest.raises(SmcError) as caught:
+        JobStore.open(home)
+    assert caught.value.code == "JobStore.Damaged"
+    assert caught.value.exit_code is ExitCode.STORE_DAMAGED
+
+
+def test_a_full_disk_is_told_as_such_and_loses_nothing(home):
+    with JobWriter.open(home) as writer:
+        (pages,) = writer._one("PRAGMA page_count")
+        writer._connection.execute(f"PRAGMA max_page_count = {pages}")
+
+        def fill():
+            for number in range(500):
+                with writer.transaction():
+                    writer.write_event(1.0, "a" * 1000, "b", str(number))
+
+        assert code_of(fill) == "JobStore.Full"
+        kept = [event.result for event in writer.events()]
+        assert kept == [str(number) for number in range(len(kept))]
+        writer._connection.execute("PRAGMA max_page_count = 100000")
+        with writer.transaction():
+            writer.put_source(SOURCE)
+        assert writer.sources() == [SOURCE]
+
+
+def test_a_locked_job_store_is_told_as_such(home, monkeypatch):
+    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.05)
+    with JobWriter.open(home) as writer, JobStore.open(home) as store, writer.transaction():
+        assert code_of(store.submit, "job.sync", "x") == "JobStore.Busy"
+        assert store.jobs() == []  # reading goes on
+
+
+def test_a_mistake_in_the_program_is_not_blamed_on_the_machine(home):
+    with JobStore.open(home) as store, pytest.raises(sqlite3.OperationalError, match="no such"):
+        store._one("SELECT * FROM moon")
+
+
+def test_reading_pays_for_no_library_that_it_does_not_use(home):
+    JobStore.open(home).close()
+    program = (
+        "import sys; from smc_tui.jobstore import JobStore; s = JobStore.open(sys.argv[1]);"
+        "s.job_documents(); s.submit('x'); s.close();"
+        "print(*[m for m in ('sqlite_utils', 'textual', 'asyncio', 'blake3') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(home.path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""
