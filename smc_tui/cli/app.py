@@ -1,0 +1,122 @@
+"""The root of the grammar; errors and exit codes.
+
+Every way out of a command passes through ``run``: one line for a person, one
+document for a program, a status of ``ExitCode``, 130 after ^C, 141 when nobody
+reads the output any more. A traceback is printed for nobody but the author.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from smc_tui import __version__
+from smc_tui.cli.grammar import Root
+from smc_tui.cli.main import INTERRUPTED
+from smc_tui.cli.output import Closed, settle_streams
+from smc_tui.cli.session import Detached, Session
+from smc_tui.model.catalogue import ExitCode
+from smc_tui.model.errors import SmcError
+
+#: Ended by a closed pipe, as a shell counts signals.
+PIPE_CLOSED = 141
+
+TRACEBACK = "SMC_TUI_TRACEBACK"
+
+NOUNS = {
+    "source": "smc_tui.cli.sources:noun",
+    "job": "smc_tui.cli.jobs:noun",
+    "image": "smc_tui.cli.images:noun",
+    "store": "smc_tui.cli.stores:noun",
+    "engine": "smc_tui.cli.engines:noun",
+    "demo": "smc_tui.cli.demo:demo",
+}
+
+
+@click.group("smc-tui", cls=Root, nouns=NOUNS, subcommand_metavar="NOUN VERB [ARGS]...")
+@click.version_option(__version__, prog_name="smc-tui")
+def root() -> None:
+    """Incremental server migration over SSH.
+
+    Import a server, migrate its disks into full, verified, kept images, keep them
+    in step, and complete with a last synchronisation. `smc-tui demo` shows it all.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit status."""
+    settle_streams()
+    session = Session()
+    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    session.out.ascii = not encoding.lower().replace("-", "").startswith("utf")
+    # Known before parsing, because the parser's own errors must be documents too.
+    session.out.json = "--json" in arguments
+    try:
+        return _run(list(arguments), session)
+    except Closed:
+        _drop_output()
+        return PIPE_CLOSED
+    finally:
+        session.close()
+
+
+def _run(arguments: list[str], session: Session) -> int:
+    try:
+        status = root.main(arguments, prog_name="smc-tui", standalone_mode=False, obj=session)
+        return status if isinstance(status, int) else ExitCode.OK
+    except click.exceptions.NoArgsIsHelpError as error:
+        if not session.out.json:
+            click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+            return ExitCode.USAGE
+        return _report(session, SmcError("InvalidParameter.Missing", "no command was given"))
+    except click.ClickException as error:
+        return _report(session, _usage(error))
+    except (click.Abort, KeyboardInterrupt):
+        _report(session, SmcError("Command.Interrupted"))
+        return INTERRUPTED
+    except Detached as error:
+        _report(session, error)
+        return INTERRUPTED
+    except SmcError as error:
+        return _report(session, error)
+    except Closed:
+        raise
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        return _report(session, SmcError("Command.Internal", f"{type(error).__name__}: {error}"))
+
+
+def _report(session: Session, error: SmcError) -> int:
+    """Say what went wrong, once for people and once for programs."""
+    session.out.talk(error.line)
+    if session.out.json and not session.out.documents:
+        session.out.document({"error": error.document()})
+    return error.exit_code
+
+
+def _usage(error: click.ClickException) -> SmcError:
+    """Return what the parser found in the catalogue's words."""
+    code = "InvalidParameter.CommandLine"
+    if isinstance(error, click.MissingParameter):
+        code = "InvalidParameter.Missing"
+    elif isinstance(error, click.NoSuchOption) or "No such command" in error.message:
+        code = "InvalidParameter.Unknown"
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    where = context.command_path if context else "smc-tui"
+    return SmcError(code, f"{where}: {error.format_message()}")
+
+
+def _drop_output() -> None:
+    """Let Python flush into nothing at exit, so that it does not complain."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            os.dup2(nothing, stream.fileno())
+        except (OSError, ValueError):
+            continue
+    os.close(nothing)

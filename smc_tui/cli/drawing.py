@@ -1,0 +1,95 @@
+"""Tables and progress on a terminal, with rich. Imported only when there is one."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from smc_tui.cli.output import Output
+from smc_tui.cli.progress import BAR, Follower, Frame, Watch
+from smc_tui.cli.tables import Table
+
+#: Ended by a terminate signal, as a shell counts them.
+_TERMINATED = 128 + signal.SIGTERM
+
+_LABEL = 14
+_ALARMING = ("InError", "Damaged", "fuzzy", "Unavailable", "Expired")
+
+
+def print_table(table: Table, clean: Callable[[str], str]) -> None:
+    """Print a table on the terminal; cells are plain text, never markup."""
+    drawn = RichTable(
+        title=Text(clean(table.title), style="bold") if table.title else None,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        header_style="bold",
+    )
+    for column in table.columns:
+        justify: Any = "right" if column in table.right else "left"
+        drawn.add_column(Text(clean(column)), justify=justify, overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*(_cell(clean(text)) for text in row))
+    Console(file=sys.stdout, highlight=False).print(drawn)
+
+
+def _cell(text: str) -> Text:
+    return Text(text, style="red" if text.startswith(_ALARMING) else "")
+
+
+class LiveFollower(Follower):
+    """Draws a watch in place; what was drawn is gone when it ends."""
+
+    def __init__(self, out: Output, watch: Watch) -> None:
+        super().__init__(out, watch)
+        self._live = Live(
+            console=Console(stderr=True, highlight=False), auto_refresh=False, transient=True
+        )
+        self._ascii = out.ascii
+        self._clean = out.clean
+        self._before: Any = None
+
+    def __enter__(self) -> Self:
+        # A terminate signal must find the way through __exit__: the cursor is hidden.
+        self._before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+        signal.signal(signal.SIGTERM, self._before)
+
+    def show(self, frame: Frame, now: float = 0.0) -> None:
+        """Draw a frame over the last one."""
+        self._live.update(self._drawn(frame), refresh=True)
+
+    def _drawn(self, frame: Frame) -> RenderableType:
+        title = Text(self._clean(frame.title), no_wrap=True, overflow="crop")
+        if not frame.bars:
+            return title
+        grid = RichTable.grid(padding=(0, 2, 0, 0))
+        # Only the facts give way on a narrow terminal.
+        for width in (_LABEL, BAR, None):
+            grid.add_column(width=width, no_wrap=True, overflow="crop")
+        for bar in frame.bars:
+            grid.add_row(f"  {bar.label}", self._bar(bar.share), Text(self._clean(bar.facts)))
+        return Group(title, grid)
+
+    def _bar(self, share: float) -> Text:
+        full, empty = ("#", "-") if self._ascii else ("━", "─")
+        done = int(share * BAR)
+        return Text.assemble((full * done, "green"), (empty * (BAR - done), "dim"))

@@ -1,0 +1,157 @@
+"""What all verbs share: global options, waiting, names of things.
+
+Global options are taken before the noun and after the verb alike, because a
+person adds ``--json`` to the end of the line that is already there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, TypeVar
+
+import click
+
+from smc_tui.cli.session import Session
+from smc_tui.model.actions import ACTIONS, ActionId, Friction
+from smc_tui.model.errors import SmcError
+from smc_tui.model.units import parse_duration
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+#: name of the option -> what it says in help.
+GLOBAL_OPTIONS = {
+    "--home": "Home folder (default: $SMC_TUI_HOME, else the XDG state folder).",
+    "--json": "Print exactly one JSON document on standard output.",
+    "--no-start": "Do not start the engine when none runs.",
+    "--no-input": "Never ask; fail where a question would come.",
+    "--ascii": "Draw and write with ASCII alone.",
+}
+
+_EPILOG = "Global options, here or before the noun: --home --json --no-start --no-input --ascii."
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Put a global option where it is looked for, wherever it stood on the line."""
+    if value and not context.resilient_parsing:
+        session = context.find_object(Session)
+        assert session is not None, "app.run gives every command its session"
+        session.choose(str(parameter.name), value)
+    return value
+
+
+def global_options(*, hidden: bool) -> list[click.Parameter]:
+    """Return the options that every command takes."""
+    made: list[click.Parameter] = []
+    for flag, text in GLOBAL_OPTIONS.items():
+        kind: dict[str, Any] = {"metavar": "DIR"} if flag == "--home" else {"is_flag": True}
+        made.append(
+            click.Option(
+                [flag], expose_value=False, callback=_remember, help=text, hidden=hidden, **kind
+            )
+        )
+    return made
+
+
+class Verb(click.Command):
+    """A command that also takes the global options."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params = [*self.params, *global_options(hidden=True)]
+        self.epilog = self.epilog or _EPILOG
+
+
+class Noun(click.Group):
+    """A group of verbs."""
+
+    command_class = Verb
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params = [*self.params, *global_options(hidden=True)]
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order in which they are written down."""
+        return list(self.commands)
+
+
+class Root(click.Group):
+    """The top: nouns, each imported when it is used."""
+
+    def __init__(self, *args: Any, nouns: dict[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._nouns = nouns
+        self.params = [*self.params, *global_options(hidden=False)]
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the nouns in the order of a migration."""
+        return list(self._nouns)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a noun."""
+        if cmd_name not in self._nouns:
+            return None
+        module, _, name = self._nouns[cmd_name].partition(":")
+        found = getattr(import_module(module), name)
+        assert isinstance(found, click.Command)
+        return found
+
+
+def seconds(text: str) -> float:
+    """Return the seconds of ``90``, ``90s``, ``5m``, ``2h``.
+
+    Raises:
+        click.BadParameter: the text is no duration.
+    """
+    try:
+        found = float(text) if text[-1:].isdigit() else float(parse_duration(text))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if not 0 <= found < float("inf"):
+        raise click.BadParameter(f"{text!r} is no duration; write for example 90, 5m or 2h")
+    return found
+
+
+def timeout_option(function: Function) -> Function:
+    """Give a verb ``--timeout``."""
+    text = "Give up after this time (exit status 7); what was accepted goes on."
+    return click.option("--timeout", type=seconds, metavar="T", help=text)(function)
+
+
+def waiting(function: Function) -> Function:
+    """Give a verb ``--wait`` and ``--timeout``."""
+    text = "Stay to the end, with a progress bar."
+    return click.option("--wait", is_flag=True, help=text)(timeout_option(function))
+
+
+def action(noun: Noun, action_id: ActionId, help_text: str) -> Callable[[Function], click.Command]:
+    """Make the verb of a row of the action table.
+
+    Its name, its label and whether the name must be typed come from the row.
+    """
+    row = ACTIONS[action_id]
+    name = row.verb.partition(".")[2]
+
+    def decorate(function: Function) -> click.Command:
+        final = " This cannot be undone." if row.final else ""
+        shown = f"{row.label}: {help_text}{final}"
+        decorated: Any = function
+        if row.friction is Friction.TYPE_NAME:
+            text = "The name of what it is done to, instead of typing it."
+            decorated = click.option("--yes", metavar="NAME", help=text)(decorated)
+        made: click.Command = noun.command(name, help=shown, short_help=help_text)(decorated)
+        return made
+
+    return decorate
+
+
+def only(options: Sequence[tuple[str, Any]]) -> None:
+    """Refuse two options that exclude each other.
+
+    Raises:
+        SmcError: InvalidParameter.Combination.
+    """
+    given = [name for name, value in options if value]
+    if len(given) > 1:
+        raise SmcError("InvalidParameter.Combination", " and ".join(given))

@@ -1,0 +1,200 @@
+"""What a person sees while a run or another long work goes on, on standard error.
+
+On a terminal two bars that move at once, because the engine compares and transfers
+at once; elsewhere a line when something new begins and every few seconds between.
+Nothing is shown that is not known: no bar before the total is known, no time
+remaining before it is worth something, and 100 % belongs to a published image.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from smc_tui.cli.output import Output
+from smc_tui.cli.words import job_word, percent, size
+from smc_tui.jobstore import JobStore, Request
+from smc_tui.model.documents import job_summary
+from smc_tui.model.errors import SmcError
+from smc_tui.model.estimate import SmoothedRate, remaining
+from smc_tui.model.things import Counters, Job
+from smc_tui.model.units import duration_text, rate_text
+
+#: Seconds between two looks at a run: its worker tells of itself as often.
+LOOK = 0.25
+#: Seconds between two lines where there is no terminal.
+LINE = 5.0
+BAR = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar: what, how far of what, and the facts behind it."""
+
+    label: str
+    done: float
+    total: float
+    facts: str
+
+    @property
+    def share(self) -> float:
+        """How far, 0 to 1."""
+        return min(1.0, self.done / self.total) if self.total > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is to be seen at one moment; ``idle``: nothing is under way."""
+
+    title: str
+    bars: tuple[Bar, ...] = ()
+    idle: bool = False
+
+    @property
+    def line(self) -> str:
+        """The same in one line."""
+        return "; ".join([self.title, *(f"{bar.label.lower()}: {bar.facts}" for bar in self.bars)])
+
+
+class Watch(Protocol):
+    """Something that can be looked at again and again."""
+
+    def frame(self, request: Request | None) -> Frame | None:
+        """Return what is to be seen now, None while there is nothing."""
+
+
+@dataclass
+class RunWatch:
+    """A job's run under way.
+
+    Speeds are smoothed here, over this command's own clock: the engine's may run
+    a thousand times as fast.
+    """
+
+    store: JobStore
+    job_id: str
+    _run_id: str | None = None
+    _began: float = 0.0
+    _read: SmoothedRate = field(default_factory=SmoothedRate)
+    _sent: SmoothedRate = field(default_factory=SmoothedRate)
+
+    def frame(self, request: Request | None = None) -> Frame | None:
+        """Return the two bars of the run, or the job's status between runs."""
+        try:
+            job = self.store.job(self.job_id)
+        except SmcError as error:
+            if error.code != "ReplicationJob.NotFound":
+                raise
+            return None
+        now = time.monotonic()
+        if job.run_id != self._run_id:
+            self._run_id, self._began = job.run_id, now
+            self._read, self._sent = SmoothedRate(), SmoothedRate()
+        title = f"{job.name}: {job_word(job_summary(job))}"
+        done = counters(job)
+        if job.phase is None or done.total <= 0:
+            return Frame(title, idle=job.phase is None)
+        read = self._read.sample(done.compared, now)
+        sent = self._sent.sample(done.sent, now)
+        left = remaining(done, read, now - self._began)
+        return Frame(
+            f"{title}, {percent(job.progress)}",
+            (compare_bar(job, done, read, left), transfer_bar(job, done, sent)),
+        )
+
+
+def counters(job: Job) -> Counters:
+    """Return what the running worker last said it has done."""
+    live = job.live
+    names = ("total", "compared", "changed", "sent", "wire", "stored")
+    return Counters(**{name: int(live.get(name) or 0) for name in names})
+
+
+def compare_bar(job: Job, done: Counters, speed: float, left: float | None) -> Bar:
+    """Return how much of the disks has been compared."""
+    facts = [f"{size(done.compared)} of {size(done.total)}"]
+    if speed > 0:
+        facts.append(rate_text(speed))
+    if left is not None and done.compared < done.total:
+        facts.append(f"about {duration_text(left)} left")
+    held = str(job.live.get("held_by") or "")
+    if held:
+        facts.append(f"held by the {held}")
+    return Bar("Comparing", done.compared, done.total, ", ".join(facts))
+
+
+def transfer_bar(job: Job, done: Counters, speed: float) -> Bar:
+    """Return how much of what was found changed so far has been transferred."""
+    if not done.changed:
+        return Bar("Transferring", 0, 0, "nothing found changed so far")
+    facts = [f"{size(done.sent)} of {size(done.changed)} changed"]
+    if speed > 0:
+        facts.append(rate_text(speed))
+    wire = float(job.live.get("wire_bps") or 0)
+    if wire > 0:
+        facts.append(f"wire {rate_text(wire)}")
+    return Bar("Transferring", done.sent, done.changed, ", ".join(facts))
+
+
+@dataclass
+class WorkWatch:
+    """A work on images that tells its progress in its request."""
+
+    title: str
+    _rate: SmoothedRate = field(default_factory=SmoothedRate)
+
+    def frame(self, request: Request | None) -> Frame | None:
+        """Return one bar once the work has said how much there is to do."""
+        told: dict[str, Any] = request.progress if request is not None else {}
+        total, done = float(told.get("total") or 0), float(told.get("done") or 0)
+        if total <= 0:
+            return Frame(self.title)
+        speed = self._rate.sample(done, time.monotonic())
+        facts = [f"{size(done)} of {size(total)}", *([rate_text(speed)] if speed > 0 else [])]
+        return Frame(self.title, (Bar("Done", done, total, ", ".join(facts)),))
+
+
+class Follower:
+    """Shows a watch while something is waited for; call it as often as you like."""
+
+    def __init__(self, out: Output, watch: Watch) -> None:
+        self._out = out
+        self._watch = watch
+        self._looked = float("-inf")
+        self._said = float("-inf")
+        self._title = ""
+
+    def __call__(self, request: Request | None = None) -> None:
+        """Look, if the last look is old enough."""
+        now = time.monotonic()
+        if now - self._looked < LOOK:
+            return
+        self._looked = now
+        frame = self._watch.frame(request)
+        if frame is not None:
+            self.show(frame, now)
+
+    def show(self, frame: Frame, now: float) -> None:
+        """Say a line when something new begins, and now and then between."""
+        words = frame.title.partition(",")[0]
+        if frame.idle:
+            return
+        if words != self._title or (frame.bars and now - self._said >= LINE):
+            self._title, self._said = words, now
+            self._out.talk(frame.line)
+
+
+@contextmanager
+def following(out: Output, watch: Watch) -> Iterator[Follower]:
+    """Yield what shows a watch's progress on standard error, in the way that fits there."""
+    if not out.drawing(sys.stderr):
+        yield Follower(out, watch)
+        return
+    from smc_tui.cli.drawing import LiveFollower
+
+    with LiveFollower(out, watch) as live:
+        yield live

@@ -1,0 +1,209 @@
+"""One command's view of a home: its job store, its engine, its questions.
+
+ready     an engine is there, or is started now, or the command ends with status 3
+ask       write a request and hear whether the engine takes it
+finish    stay until it has ended; ^C leaves, the engine goes on
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from smc_tui.cli import launch
+from smc_tui.cli.output import Output
+from smc_tui.jobstore import Home, JobStore, Request
+from smc_tui.jobstore.presence import wake
+from smc_tui.model.actions import Action
+from smc_tui.model.errors import SmcError
+
+#: An engine answers in milliseconds; one that has not in this time is stuck.
+ANSWER_WITHIN = 60.0
+
+Look = Callable[[Request], None]
+
+
+class Deadline:
+    """The time that a person gave for all of a command."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._limit = None if seconds is None else time.monotonic() + seconds
+
+    def left(self, most: float | None = None) -> float | None:
+        """Return the seconds left, ``most`` at most; None: no limit."""
+        if self._limit is None:
+            return most
+        left = max(0.0, self._limit - time.monotonic())
+        return left if most is None else min(left, most)
+
+
+class Detached(SmcError):
+    """^C while waiting: the command ends, what it waited for goes on."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__("Command.Interrupted", f"{what} goes on in the engine")
+
+
+class Session:
+    """What one command was told and what it holds open."""
+
+    def __init__(self) -> None:
+        self.out = Output()
+        self.may_start = True
+        self.may_ask = True
+        self.home_given: str | None = None
+        self._store: JobStore | None = None
+
+    def choose(self, option: str, value: Any) -> None:
+        """Take the value of a global option."""
+        if option == "home":
+            self.home_given = str(value)
+        elif option == "json":
+            self.out.json = True
+        elif option == "ascii":
+            self.out.ascii = True
+        elif option == "no_start":
+            self.may_start = False
+        elif option == "no_input":
+            self.may_ask = False
+
+    def close(self) -> None:
+        """Close the job store."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    @property
+    def home(self) -> Home:
+        """The home folder this command works on."""
+        return Home.find(self.home_given)
+
+    @property
+    def store(self) -> JobStore:
+        """The home's job store, opened when first used.
+
+        Raises:
+            SmcError: Home.*, JobStore.*.
+        """
+        if self._store is None:
+            self._store = JobStore.open(self.home)
+        return self._store
+
+    # The engine
+
+    def ready(self) -> None:
+        """See that an engine runs, starting one if that is allowed.
+
+        Raises:
+            SmcError: Engine.NotReachable, Engine.NotStarted, Home.*, JobStore.*.
+        """
+        if wake(self.home):
+            return
+        if not self.may_start:
+            raise SmcError("Engine.NotReachable", f"none runs for {self.home.path}, --no-start")
+        if launch.start(self.home):
+            self.out.talk(f"Started the engine for {self.home.path}.")
+
+    def ask(
+        self,
+        verb: str,
+        target: str = "",
+        args: dict[str, Any] | None = None,
+        deadline: Deadline | None = None,
+    ) -> Request:
+        """Submit a request and return it once the engine has taken it.
+
+        Raises:
+            SmcError: why the engine refused it; Engine.*, Request.TimedOut.
+        """
+        self.ready()
+        limit = deadline or Deadline(None)
+        request_id = self.store.submit(verb, target, args)
+        return self.store.wait(request_id, timeout=limit.left(ANSWER_WITHIN)).checked()
+
+    def finish(
+        self,
+        request: Request,
+        what: str,
+        deadline: Deadline | None = None,
+        look: Look | None = None,
+    ) -> Request:
+        """Stay until a request has ended well.
+
+        Args:
+            request: an accepted request.
+            what: what goes on after ^C, as the subject of a sentence.
+            deadline: when to give up; the request goes on.
+            look: called with the request ten times a second.
+
+        Raises:
+            SmcError: why it failed; Engine.NotReachable, Request.TimedOut.
+            Detached: a person pressed ^C.
+        """
+        limit = deadline or Deadline(None)
+        try:
+            ended = self.store.wait(request.id, ended=True, timeout=limit.left(), look=look)
+        except KeyboardInterrupt:
+            raise Detached(what) from None
+        return ended.checked()
+
+    def do(
+        self,
+        verb: str,
+        target: str = "",
+        args: dict[str, Any] | None = None,
+        *,
+        what: str,
+        deadline: Deadline | None = None,
+        look: Look | None = None,
+    ) -> Request:
+        """Submit a request and stay until it has ended well.
+
+        Raises:
+            SmcError: as ``ask`` and ``finish``.
+        """
+        limit = deadline or Deadline(None)
+        return self.finish(self.ask(verb, target, args, limit), what, limit, look)
+
+    # Questions
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a person to answer."""
+        return self.may_ask and sys.stdin is not None and sys.stdin.isatty()
+
+    def confirm(self, question: str) -> bool:
+        """Ask yes or no, no being the default."""
+        return click.confirm(self.out.clean(question), err=True)
+
+    def confirm_name(self, row: Action, ref: tuple[str, str], typed: str | None, loss: str) -> None:
+        """Let a person type the name of what cannot be done without it.
+
+        Args:
+            row: the action.
+            ref: id and name of the thing.
+            typed: what ``--yes`` said.
+            loss: one sentence on what goes and what stays.
+
+        Raises:
+            SmcError: InvalidParameter.Confirmation.
+        """
+        identity, name = ref
+        if typed is None:
+            if not self.can_ask:
+                raise SmcError(
+                    "InvalidParameter.Confirmation",
+                    f"{row.label} {name}: without a terminal to ask on, --yes {name} is needed",
+                )
+            self.out.talk(loss)
+            typed = click.prompt(f"{row.label}: type {name} to go on", err=True, default="")
+            typed = typed.strip()
+        if typed not in (name, identity):
+            raise SmcError(
+                "InvalidParameter.Confirmation",
+                f"{row.label}: {typed!r} is not {name!r}, nothing was done",
+            )

@@ -1,0 +1,190 @@
+"""``smc-tui source``: the servers that are migrated."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from smc_tui.cli import pages
+from smc_tui.cli.grammar import Noun, action, only, timeout_option
+from smc_tui.cli.session import Deadline, Session
+from smc_tui.cli.words import named
+from smc_tui.model import settings
+from smc_tui.model.actions import ActionId
+from smc_tui.model.documents import Document
+from smc_tui.model.errors import SmcError
+
+noun = Noun("source", help="The servers that are migrated, and local disks in their place.")
+
+_BRACKETED = re.compile(r"((?:[^@]*@)?)\[([^\]]*)\](?::(.*))?", re.DOTALL)
+
+
+@noun.command("import", short_help="Look at a server over SSH, or at local disks, and keep it.")
+@click.argument("name")
+@click.option("--ssh", "address", metavar="[USER@]HOST[:PORT]", help="A server, as ssh knows it.")
+@click.option(
+    "--disk",
+    "disks",
+    multiple=True,
+    metavar="/dev/X",
+    help="A disk or partition of it; may be given several times. Default: all whole disks.",
+)
+@click.option(
+    "--local",
+    "paths",
+    multiple=True,
+    metavar="PATH...",
+    help="Disk images or block devices of this host instead of a server.",
+)
+@click.argument("more", nargs=-1, metavar="")
+@click.option("--ssh-config", metavar="FILE", help="An ssh configuration file to use.")
+@click.option(
+    "--accept-key", metavar="FINGERPRINT", help="Accept the host key with this fingerprint."
+)
+@timeout_option
+@click.pass_obj
+def import_source(
+    session: Session,
+    name: str,
+    address: str | None,
+    disks: tuple[str, ...],
+    paths: tuple[str, ...],
+    more: tuple[str, ...],
+    ssh_config: str | None,
+    accept_key: str | None,
+    timeout: float | None,
+) -> None:
+    """Look at a server over SSH, or at disks of this host, and keep it as a source.
+
+    Nothing is installed on the server and nothing is left there. The host key is
+    shown and asked about, unless --accept-key names it.
+    """
+    settings.name(name)
+    only([("--ssh", address), ("--local", paths)])
+    only([("--local", paths), ("--disk", disks)])
+    only([("--local", paths), ("--ssh-config", ssh_config)])
+    if more and not paths:
+        raise SmcError("InvalidParameter.Unknown", f"nothing is known to do with {more[0]!r}")
+    args: dict[str, Any]
+    if address is not None:
+        args = {"ssh": ssh_of(address, ssh_config), "paths": list(disks)}
+    elif paths:
+        args = {"ssh": None, "paths": [str(Path(path).absolute()) for path in (*paths, *more)]}
+    else:
+        raise SmcError("InvalidParameter.Missing", "either --ssh HOST or --local PATH")
+    document = look(session, "source.import", name, args, accept_key, timeout)
+    session.out.present(document, pages.source_page(document))
+
+
+def ssh_of(address: str, config: str | None) -> dict[str, Any]:
+    """Take ``[USER@]HOST[:PORT]`` apart; an IPv6 address with a port has brackets.
+
+    Raises:
+        SmcError: Source.BadAddress, InvalidParameter.Missing (no such configuration).
+    """
+    bracketed = _BRACKETED.fullmatch(address)
+    port: str | None = None
+    if bracketed:
+        target, port = bracketed[1] + bracketed[2], bracketed[3]
+    elif address.count(":") == 1:
+        target, _, port = address.partition(":")
+    else:
+        target = address
+    path = None if config is None else Path(config).expanduser().absolute()
+    if path is not None and not path.is_file():
+        raise SmcError("InvalidParameter.Missing", f"the ssh configuration {path} is no file")
+    return {
+        "target": settings.ssh_target(target),
+        "port": settings.port(port),
+        "config": None if path is None else str(path),
+    }
+
+
+def look(
+    session: Session,
+    verb: str,
+    name: str,
+    args: dict[str, Any],
+    accept_key: str | None,
+    timeout: float | None,
+) -> Document:
+    """Import or check a source, asking about its host key if it is not known yet.
+
+    Raises:
+        SmcError: HostKey.NotAccepted and whatever else the source or the engine says.
+    """
+    deadline = Deadline(timeout)
+    session.out.talk(f"Looking at {name} ...")
+    while True:
+        given = {**args, "accept_key": accept_key}
+        what = f"looking at {name}"
+        try:
+            ended = session.do(verb, name, given, what=what, deadline=deadline)
+            return session.store.source_document(ended.result["source"])
+        except SmcError as error:
+            fingerprint = error.facts.get("fingerprint")
+            known = error.code != "HostKey.NotAccepted" or accept_key is not None
+            if known or not fingerprint or not session.can_ask:
+                raise
+            if not _accepted(session, name, error):
+                raise
+            accept_key = str(fingerprint)
+
+
+def _accepted(session: Session, name: str, error: SmcError) -> bool:
+    kind = error.facts.get("type")
+    session.out.talk(f"{name} shows a host key that is not known yet:")
+    session.out.talk(f"  {error.facts['fingerprint']}{f' ({kind})' if kind else ''}")
+    session.out.talk("Compare it with `ssh-keygen -lf /etc/ssh/ssh_host_KIND_key.pub` over there.")
+    return session.confirm("Is it the server's own?")
+
+
+@noun.command("list", short_help="List all sources.")
+@click.pass_obj
+def list_sources(session: Session) -> None:
+    """List all sources."""
+    found = session.store.source_documents()
+    if not found:
+        session.out.talk("No sources yet: smc-tui source import NAME --ssh [USER@]HOST")
+    session.out.present(found, pages.source_table(found) if found else [])
+
+
+@noun.command("show", short_help="Show what is known of a source.")
+@click.argument("source", metavar="S")
+@click.pass_obj
+def show(session: Session, source: str) -> None:
+    """Show a source: its host, disks, measured link, estimate, job and last error."""
+    document = session.store.source_document(source)
+    session.out.present(document, pages.source_page(document))
+
+
+@action(noun, ActionId.SOURCE_CHECK, "Look at a source again: is it there, is it the same.")
+@click.argument("source", metavar="S")
+@click.option(
+    "--accept-key", metavar="FINGERPRINT", help="Accept the host key with this fingerprint."
+)
+@timeout_option
+@click.pass_obj
+def check(session: Session, source: str, accept_key: str | None, timeout: float | None) -> None:
+    """Check a source."""
+    found = session.store.source(source)
+    document = look(session, "source.check", found.id, {}, accept_key, timeout)
+    session.out.present(document, pages.source_page(document))
+
+
+@action(noun, ActionId.SOURCE_REMOVE, "Forget a source that no unfinished job uses; images stay.")
+@click.argument("source", metavar="S")
+@timeout_option
+@click.pass_obj
+def remove(session: Session, source: str, timeout: float | None) -> None:
+    """Remove a source."""
+    document = session.store.source_document(source)
+    what = f"removing {document['name']}"
+    session.do("source.remove", document["id"], what=what, deadline=Deadline(timeout))
+    session.out.present(
+        {**document, "status": "Deleting", "deleted": True},
+        [f"{named(document)} is removed; its images stay."],
+    )
