@@ -2,15 +2,20 @@
 
 What is damaged is named with the images that use it, and quarantined, so that
 the next sync of a source that has it heals it. A quarantined record that proves
-whole after all is good again. Damage to the index alone is no damage to any
-image; the index is then made anew from the packs (store.py does that, since
-nobody else may hold the index at that time).
+whole after all is good again.
+
+Damage to the index alone is no damage to any image. A row that is lost, or that
+points at the wrong place, is found bad like a rotten record; then the packs are
+gone through once more, and whatever bad name proves whole anywhere in them gets
+its row put right. An index that SQLite itself calls damaged is made anew from
+the packs (store.py does that, since nobody else may hold the index meanwhile).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,10 +23,10 @@ from smc_tui.images.blocks import BLOCK, NAME, SEGMENT, ZERO_BLOCK, ZERO_LIST, K
 from smc_tui.images.changemap import map_health
 from smc_tui.images.collect import alone
 from smc_tui.images.files import Files, reading
-from smc_tui.images.index import NAMES_A_STATEMENT, Index, Place, State, Use
+from smc_tui.images.index import NAMES_A_STATEMENT, Index, Place, Row, State, Use
 from smc_tui.images.manifest import DiskManifest
 from smc_tui.images.manifest import read as read_manifest
-from smc_tui.images.objects import Harm, Objects
+from smc_tui.images.objects import Objects
 from smc_tui.images.packs import Found, pack_ids, pack_path, prove, scan
 from smc_tui.images.paths import Paths
 from smc_tui.images.recover import recover
@@ -57,10 +62,11 @@ class Report:
         packs, records, bytes: what was read.
         images: images looked at.
         restored: quarantined records that proved whole.
+        repaired: rows of the index that were lost or wrong and have been put right.
         found: how many problems there are.
         problems: the first NAMED of them.
         notes: what is worth knowing and hurts nothing.
-        index_damaged: whether the index disagrees with the packs.
+        index_damaged: whether the index is damaged beyond single rows.
         index_rebuilt: whether it has been made anew since.
     """
 
@@ -69,6 +75,7 @@ class Report:
     bytes: int = 0
     images: int = 0
     restored: int = 0
+    repaired: int = 0
     found: int = 0
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -98,7 +105,7 @@ def check(paths: Paths, files: Files, progress: Progress = no_progress) -> Repor
     """
     with alone(paths, files) as index:
         recover(paths, files, index)
-        objects = Objects(paths, index)
+        objects = Objects(paths, lambda: index)
         try:
             with LiveSet(paths) as live:
                 return _Checker(paths, index, objects, live, progress).run()
@@ -119,15 +126,18 @@ class _Checker:
         self.progress = progress
         self.report = Report()
         self.unread: set[Path] = set()
+        self.suspects: dict[int, str] = {}
 
     def run(self) -> Report:
         for (verdict,) in self.index.query("PRAGMA integrity_check(10)"):
             if verdict != "ok":
                 self._problem("index", self.paths.index.name, verdict)
-        self._check_roots()
-        self._check_packs()
         if not self.report.index_damaged:
+            self._check_roots()
+            self._check_packs()
             self._note_missing()
+            self._repair()
+            self._name_packs()
             self._name_damage()
         return self.report
 
@@ -162,9 +172,8 @@ class _Checker:
             self._check_pack(pack, uses.pop(pack, Use()), total)
             self.report.packs += 1
         for pack, use in uses.items():
-            name = pack_path(self.paths.packs, pack).name
-            if self._look_into_rows(pack, set()):
-                self._problem("pack", name, f"it is missing, with {use.rows} records")
+            self._look_into_rows(pack, set())
+            self.suspects[pack] = f"it is missing, with {use.rows} records"
 
     def _check_pack(self, pack: int, use: Use, total: int) -> None:
         path = pack_path(self.paths.packs, pack)
@@ -182,10 +191,10 @@ class _Checker:
                 self._scan_pack(fd, pack, min(size, length), total, confirmed)
         finally:
             os.close(fd)
-        whole = len(confirmed) >= use.rows or not self._look_into_rows(pack, confirmed)
-        if size < length:  # cut short, or the index expects more than ever was there
-            kind = "index" if whole else "pack"
-            self._problem(kind, path.name, f"{size} bytes are there of {length}")
+        if len(confirmed) < use.rows:
+            self._look_into_rows(pack, confirmed)
+        if size < length:
+            self.suspects[pack] = f"it has {size} bytes of {length}"
 
     def _scan_pack(self, fd: int, pack: int, end: int, total: int, confirmed: set[bytes]) -> None:
         batch: list[Found] = []
@@ -199,16 +208,12 @@ class _Checker:
 
     def _check_batch(self, pack: int, batch: Sequence[Found], confirmed: set[bytes]) -> None:
         places = self.index.places([found.header.name for found in batch])
-        unknown = []
         for found in batch:
-            name = found.header.name
-            place = places.get(name)
-            if place is not None and (place.pack, place.offset) == (pack, found.offset):
-                if self._check_record(found, place):
-                    confirmed.add(name)
-            elif place is None or place.pack == 0:
-                unknown.append(found)
-        self._look_for_lost(unknown)
+            place = places.get(found.header.name)
+            if place is None or (place.pack, place.offset) != (pack, found.offset):
+                continue  # a dead copy, or the row is wrong: then the rows will show it
+            if self._check_record(found, place):
+                confirmed.add(found.header.name)
 
     def _check_record(self, found: Found, place: Place) -> bool:
         """Prove a record that a row points to; tell whether the row fits it."""
@@ -224,26 +229,12 @@ class _Checker:
             self.report.restored += self.index.restore(header.name, place)
         return True
 
-    def _look_for_lost(self, unknown: Sequence[Found]) -> None:
-        """Records whose name the index lacks are dead, or the index has lost a live one."""
-        wanted = self.live.holds([found.header.name for found in unknown])
-        for found in unknown:
-            name = found.header.name
-            if name in wanted and prove(found.header, found.payload) is not None:
-                self._problem("index", name.hex(), "a record that is needed is not in the index")
-
-    def _look_into_rows(self, pack: int, confirmed: set[bytes]) -> int:
-        """Find out about rows that point where no such record is; return how many harms."""
-        harms = 0
+    def _look_into_rows(self, pack: int, confirmed: set[bytes]) -> None:
+        """Read what rows point at where the scan met no such record: that quarantines it."""
         for kind in Kind:
             names = [name for name in self.index.names_in(pack, kind) if name not in confirmed]
             for start in range(0, len(names), NAMES_A_STATEMENT):
-                fetched = self.objects.fetch(names[start : start + NAMES_A_STATEMENT], kind)
-                harms += len(fetched.harms)
-                for name, harm in fetched.harms.items():
-                    if harm is Harm.MISPLACED:
-                        self._problem("index", name.hex(), "the index points at another record")
-        return harms
+                self.objects.fetch(names[start : start + NAMES_A_STATEMENT], kind)
 
     # Names -----------------------------------------------------------------
 
@@ -251,6 +242,33 @@ class _Checker:
         for kind in Kind:
             for page in self.live.missing(kind):
                 self.index.add_missing(page, kind)
+
+    def _repair(self) -> None:
+        """Put right the rows of bad names that prove whole somewhere in the packs."""
+        bad = self.index.bad()
+        for pack in pack_ids(self.paths.packs) if bad else ():
+            path = pack_path(self.paths.packs, pack)
+            with suppress(FileNotFoundError), reading(path), path.open("rb", buffering=0) as file:
+                rows = [
+                    Row(header.name, pack, offset, header.length, header.encoding, header.kind)
+                    for offset, header, payload in scan(
+                        file.fileno(), 0, self.index.acknowledged_length(pack)
+                    )
+                    if header.name in bad and prove(header, payload) is not None
+                ]
+                self.index.add(rows, {})
+                bad -= {row.name for row in rows}
+                self.report.repaired += len(rows)
+        if self.report.repaired:
+            self.report.notes.append(
+                f"{self.report.repaired} rows of the index have been put right"
+            )
+
+    def _name_packs(self) -> None:
+        """Name the packs that are lost in whole or in part, with records that are missed."""
+        for pack, detail in self.suspects.items():
+            if self.index.has_bad(pack):
+                self._problem("pack", pack_path(self.paths.packs, pack).name, detail)
 
     def _name_damage(self) -> None:
         """Name every bad block and list with the images, disks and places that need it."""

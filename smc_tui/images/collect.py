@@ -145,7 +145,7 @@ class _Collector:
             self.files.sweep_temporary(folder)
         recover(self.paths, self.files, self.index)
         self._forget_removed()
-        objects = Objects(self.paths, self.index)
+        objects = Objects(self.paths, lambda: self.index)
         try:
             with LiveSet(self.paths) as live:
                 self._mark_and_sweep(live, objects)

@@ -233,7 +233,7 @@ class _Compactor:
     def _quarantine_unmoved(self, pack: int, moves: Sequence[_Move]) -> None:
         """Find what is wrong with the rows of a pack whose records were not found in it."""
         moved = {move.name for move in moves}
-        objects = Objects(self.paths, self.index)
+        objects = Objects(self.paths, lambda: self.index)
         try:
             for kind in Kind:
                 names = self.index.names_in(pack, kind)

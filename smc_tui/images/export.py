@@ -6,7 +6,7 @@ The file appears under its name whole and synced, or not at all.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -77,7 +77,7 @@ class Source:
     """What to export: a disk of an image, and where it is kept."""
 
     paths: Paths
-    index: Index
+    index: Callable[[], Index]
     image: str
     disk: DiskManifest
 

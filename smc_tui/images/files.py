@@ -104,20 +104,23 @@ class Files:
             for start in range(0, len(buffers), _IOV_MAX):
                 part = buffers[start : start + _IOV_MAX]
                 wanted = sum(map(len, part))
-                written = os.pwritev(fd, part, position)
-                if written < wanted:
-                    self._finish(fd, part, written, position)
+                written = self.pwritev(fd, part, position)
+                if written < wanted:  # the rest tells by its own error why it was short
+                    self._finish(fd, memoryview(b"".join(part))[written:], position + written)
                 position += wanted
         return position - offset
 
-    def _finish(self, fd: int, part: Sequence[Bytes], written: int, position: int) -> None:
-        """Write the rest after a short write, which says by its own error why it was short."""
-        rest = memoryview(b"".join(part))
-        while written < len(rest):
-            count = os.pwrite(fd, rest[written:], position + written)
-            if count == 0:
+    def pwritev(self, fd: int, buffers: Sequence[Bytes], offset: int) -> int:
+        """Do one write, which may be short; return the bytes written."""
+        return os.pwritev(fd, buffers, offset)
+
+    def _finish(self, fd: int, rest: memoryview, position: int) -> None:
+        while rest:
+            written = self.pwritev(fd, [rest], position)
+            if written == 0:
                 raise OSError(errno.EIO, "a write wrote nothing")
-            written += count
+            rest = rest[written:]
+            position += written
 
     def truncate(self, fd: int, length: int, path: Path) -> None:
         """Cut a file, or extend it with a hole, to ``length`` bytes."""

@@ -253,6 +253,11 @@ class Index:
         """Tell whether any name is damaged or missing, at once."""
         return bool(self.query(f"SELECT 1 FROM blocks WHERE {_IS_BAD} LIMIT 1"))
 
+    def has_bad(self, pack: int) -> bool:
+        """Tell whether a pack has a record that is damaged or missing."""
+        sql = f"SELECT 1 FROM blocks WHERE {_IS_BAD} AND pack = ? LIMIT 1"
+        return bool(self.query(sql, [pack]))
+
     def any_condemned(self) -> bool:
         """Tell whether any name is condemned, at once."""
         return bool(self.query(f"SELECT 1 FROM blocks WHERE {_IS_CONDEMNED} LIMIT 1"))

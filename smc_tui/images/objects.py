@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -46,9 +46,14 @@ class Fetched:
 
 
 class Objects:
-    """Reads objects; for one thread at a time, since it keeps packs open."""
+    """Reads objects; for one thread at a time, since it keeps packs open.
 
-    def __init__(self, paths: Paths, index: Index) -> None:
+    Args:
+        paths: the store.
+        index: asked at every fetch, since the index may be replaced meanwhile.
+    """
+
+    def __init__(self, paths: Paths, index: Callable[[], Index]) -> None:
         self._paths = paths
         self._index = index
         self._packs: OrderedDict[int, int] = OrderedDict()
@@ -72,20 +77,20 @@ class Objects:
             first, fetched.harms = dict(fetched.harms), {}
             places = {name: fetched.places.get(name) for name in first}
             self._pass(set(first), kind, fetched)
-            for name, harm in fetched.harms.items():
-                self._quarantine(name, kind, harm, places[name], fetched.places.get(name))
+            for name in fetched.harms:
+                self._quarantine(name, kind, places[name], fetched.places.get(name))
         return fetched
 
     def _quarantine(
-        self, name: bytes, kind: Kind, harm: Harm, before: Place | None, place: Place | None
+        self, name: bytes, kind: Kind, before: Place | None, place: Place | None
     ) -> None:
         if place is None:
-            self._index.add_missing([name], kind)
-        elif place == before and place.state != State.BAD and harm is not Harm.MISPLACED:
-            self._index.quarantine(name, place)
+            self._index().add_missing([name], kind)
+        elif place == before and place.state != State.BAD and place.kind == kind:
+            self._index().quarantine(name, place)
 
     def _pass(self, wanted: set[bytes], kind: Kind, fetched: Fetched) -> None:
-        fetched.places.update(self._index.places(list(wanted)))
+        fetched.places.update(self._index().places(list(wanted)))
         found: list[tuple[Place, bytes]] = []
         for name in wanted:
             place = fetched.places.get(name)

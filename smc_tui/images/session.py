@@ -50,6 +50,7 @@ from smc_tui.images.blocks import (
     MAX_STORED,
     ZERO_BLOCK,
     ZERO_LIST,
+    ZERO_NAMES,
     Bytes,
     Encoding,
     Kind,
@@ -159,7 +160,10 @@ class Session:
         """
         if len(names_list) != LIST:
             raise ValueError(f"a list has {LIST} bytes, not {len(names_list)}")
-        missing = set(split(names_list)).difference(self.have(split(names_list)))
+        if names_list == ZERO_NAMES:
+            return ZERO_LIST
+        names = split(names_list)
+        missing = set(names).difference(self.have(names))
         if missing:
             detail = f"a list names {len(missing)} blocks that are not stored or damaged"
             raise SmcError("Image.Incomplete", detail, names=[name.hex() for name in missing])

@@ -52,7 +52,8 @@ class ImageStore:
         self._files = files
         self._lock = threading.Lock()
         self._connections: list[Index] = []  # the last is in use, others may have readers
-        self._objects: Objects | None = None
+        self._object_lock = threading.Lock()
+        self._objects = Objects(paths, self._index)
 
     @classmethod
     def open(
@@ -86,15 +87,13 @@ class ImageStore:
         self.close()
 
     def close(self) -> None:
-        """Close the store's own connection; sessions and readers have theirs."""
+        """Close the store's connections, its readers' too; sessions have their own."""
+        with self._object_lock:
+            self._objects.close()
         with self._lock:
-            if self._objects is not None:
-                self._objects.close()
             while self._connections:
                 self._connections.pop().close()
-            self._objects = None
 
-    @property
     def _index(self) -> Index:
         """The connection for reading, a new one when another process has replaced the index."""
         with self._lock:
@@ -103,9 +102,6 @@ class ImageStore:
                     _prepare(self.paths, self._files)
             if not self._connections or self._connections[-1].is_replaced():
                 self._connections.append(Index(self.paths.index, self._files))
-                if self._objects is not None:
-                    self._objects.close()
-                self._objects = Objects(self.paths, self._connections[-1])
             return self._connections[-1]
 
     # Images ----------------------------------------------------------------
@@ -198,9 +194,7 @@ class ImageStore:
         return bytes(BLOCK) if name == ZERO_BLOCK else bytes(self._object(name, Kind.BLOCK))
 
     def _object(self, name: bytes, kind: Kind) -> Bytes:
-        self._index  # noqa: B018  (sees to it that there are objects to read from)
-        with self._lock:
-            assert self._objects is not None
+        with self._object_lock:
             fetched = self._objects.fetch([name], kind)
         if name in fetched.harms:
             harm = fetched.harms[name]
@@ -216,7 +210,7 @@ class ImageStore:
 
     def damaged(self) -> set[bytes]:
         """Return the names known to be damaged or missing."""
-        return self._index.bad()
+        return self._index().bad()
 
     def segments_to_heal(self, known: ChangeMap | bytes) -> set[int]:
         """Return the segments whose list, or any block of it, is damaged or missing.
@@ -229,9 +223,9 @@ class ImageStore:
         Raises:
             SmcError: Store.IndexDamaged, Store.Unreadable.
         """
-        if not self._index.any_bad():
+        if not self._index().any_bad():
             return set()
-        bad = self._index.bad()
+        bad = self._index().bad()
         objects = Objects(self.paths, self._index)
         try:
             return {
@@ -309,7 +303,7 @@ class ImageStore:
         Raises:
             SmcError: Store.IndexDamaged.
         """
-        return stats(self.paths, self._index)
+        return stats(self.paths, self._index())
 
     def export(
         self,

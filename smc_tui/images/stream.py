@@ -9,7 +9,7 @@ and few are ahead, so memory is the same whatever the disk's size.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -48,9 +48,11 @@ class Segment:
 
 
 def stream(
-    paths: Paths, index: Index, disk: DiskManifest, *, threads: int = THREADS
+    paths: Paths, index: Callable[[], Index], disk: DiskManifest, *, threads: int = THREADS
 ) -> Iterator[Segment]:
     """Yield the segments of a disk in order; those of zeros without names.
+
+    ``index`` is asked again and again, as in Objects.
 
     Raises:
         SmcError: Store.Unreadable, Store.IndexDamaged. Damage is no error here.

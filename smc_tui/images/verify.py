@@ -6,7 +6,7 @@ digest make the root digest of the image a proof of all its bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from smc_tui.images.blocks import BLOCK, NAME, SEGMENT
@@ -69,7 +69,10 @@ class Verification:
 
 
 def verify(
-    paths: Paths, index: Index, manifest: ImageManifest, progress: Progress = no_progress
+    paths: Paths,
+    index: Callable[[], Index],
+    manifest: ImageManifest,
+    progress: Progress = no_progress,
 ) -> Verification:
     """Read and prove all of an image; damage is quarantined and reported, not raised.
 
