@@ -73,10 +73,31 @@ def remaining(done: Counters, bytes_per_second: float, seconds: float) -> float 
         bytes_per_second: smoothed speed of comparing.
         seconds: how long the worker has been at it.
     """
-    worth = done.compared >= WORTH_SHARE * done.total and seconds >= WORTH_SECONDS
-    if not worth or bytes_per_second <= 0 or done.total <= 0:
+    if not _worth(done, seconds) or bytes_per_second <= 0:
         return None
     return max(0, done.total - done.compared) / bytes_per_second
+
+
+def transfer_remaining(done: Counters, bytes_per_second: float, seconds: float) -> float | None:
+    """Return the seconds that remain of transferring, or None while that is guesswork.
+
+    What is not compared yet is taken to have changed as much as what is.
+
+    Args:
+        done: the worker's counters.
+        bytes_per_second: smoothed speed of transferring, uncompressed.
+        seconds: how long the worker has been at it.
+    """
+    if not _worth(done, seconds) or bytes_per_second <= 0:
+        return None
+    expected = done.changed * done.total / done.compared
+    return max(0.0, expected - done.sent) / bytes_per_second
+
+
+def _worth(done: Counters, seconds: float) -> bool:
+    """Tell whether enough is done to say how long the rest will take."""
+    share = done.compared >= max(1, WORTH_SHARE * done.total)
+    return done.total > 0 and share and seconds >= WORTH_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
