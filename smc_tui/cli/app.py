@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 
 import click
@@ -87,6 +86,8 @@ def _run(arguments: list[str], session: Session) -> int:
         raise
     except Exception as error:
         if os.environ.get(TRACEBACK):
+            import traceback
+
             traceback.print_exc()
         return _report(session, SmcError("Command.Internal", f"{type(error).__name__}: {error}"))
 

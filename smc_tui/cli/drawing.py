@@ -20,7 +20,8 @@ from smc_tui.cli.tables import Table
 #: Ended by a terminate signal, as a shell counts them.
 _TERMINATED = 128 + signal.SIGTERM
 
-_LABEL = 14
+#: Widths hold the two blanks behind a column.
+_LABEL = 16
 _ALARMING = ("InError", "Damaged", "fuzzy", "Unavailable", "Expired")
 
 
@@ -83,7 +84,7 @@ class LiveFollower(Follower):
             return title
         grid = RichTable.grid(padding=(0, 2, 0, 0))
         # Only the facts give way on a narrow terminal.
-        for width in (_LABEL, BAR, None):
+        for width in (_LABEL, BAR + 2, None):
             grid.add_column(width=width, no_wrap=True, overflow="crop")
         for bar in frame.bars:
             grid.add_row(f"  {bar.label}", self._bar(bar.share), Text(self._clean(bar.facts)))

@@ -312,7 +312,7 @@ def _stay(
     if deadline is not None and not request.state.ended:
         try:
             with following(session.out, RunWatch(session.store, job_id)) as follower:
-                session.finish(request, "the migration", deadline, follower)
+                session.finish(request, f"the migration {job_id}", deadline, follower)
         except SmcError as error:
             job = _document(session, job_id, before)
             error.facts["job"] = {name: job[name] for name in ("id", "name", "status")}

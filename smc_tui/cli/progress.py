@@ -20,7 +20,7 @@ from smc_tui.cli.words import job_word, percent, size
 from smc_tui.jobstore import JobStore, Request
 from smc_tui.model.documents import job_summary
 from smc_tui.model.errors import SmcError
-from smc_tui.model.estimate import SmoothedRate, remaining
+from smc_tui.model.estimate import SmoothedRate, remaining, transfer_remaining
 from smc_tui.model.things import Counters, Job
 from smc_tui.model.units import duration_text, rate_text
 
@@ -100,10 +100,13 @@ class RunWatch:
             return Frame(title, idle=job.phase is None)
         read = self._read.sample(done.compared, now)
         sent = self._sent.sample(done.sent, now)
-        left = remaining(done, read, now - self._began)
+        at_it = now - self._began
         return Frame(
             f"{title}, {percent(job.progress)}",
-            (compare_bar(job, done, read, left), transfer_bar(job, done, sent)),
+            (
+                compare_bar(job, done, read, remaining(done, read, at_it)),
+                transfer_bar(job, done, sent, transfer_remaining(done, sent, at_it)),
+            ),
         )
 
 
@@ -116,28 +119,31 @@ def counters(job: Job) -> Counters:
 
 def compare_bar(job: Job, done: Counters, speed: float, left: float | None) -> Bar:
     """Return how much of the disks has been compared."""
-    facts = [f"{size(done.compared)} of {size(done.total)}"]
-    if speed > 0:
-        facts.append(rate_text(speed))
-    if left is not None and done.compared < done.total:
-        facts.append(f"about {duration_text(left)} left")
+    facts = [f"{size(done.compared)} of {size(done.total)}", *_pace(speed, left)]
     held = str(job.live.get("held_by") or "")
     if held:
         facts.append(f"held by the {held}")
     return Bar("Comparing", done.compared, done.total, ", ".join(facts))
 
 
-def transfer_bar(job: Job, done: Counters, speed: float) -> Bar:
+def transfer_bar(job: Job, done: Counters, speed: float, left: float | None) -> Bar:
     """Return how much of what was found changed so far has been transferred."""
     if not done.changed:
         return Bar("Transferring", 0, 0, "nothing found changed so far")
     facts = [f"{size(done.sent)} of {size(done.changed)} changed"]
-    if speed > 0:
-        facts.append(rate_text(speed))
     wire = float(job.live.get("wire_bps") or 0)
     if wire > 0:
         facts.append(f"wire {rate_text(wire)}")
+    facts[1:1] = _pace(speed, left)
     return Bar("Transferring", done.sent, done.changed, ", ".join(facts))
+
+
+def _pace(speed: float, left: float | None) -> list[str]:
+    """Return a speed, and a time remaining that is worth saying."""
+    pace = [rate_text(speed)] if speed >= 1 else []
+    if left is not None and left >= 1:
+        pace.append(f"about {duration_text(left)} left")
+    return pace
 
 
 @dataclass

@@ -14,7 +14,6 @@ from typing import Any
 
 import click
 
-from smc_tui.cli import launch
 from smc_tui.cli.output import Output
 from smc_tui.jobstore import Home, JobStore, Request
 from smc_tui.jobstore.presence import wake
@@ -105,6 +104,9 @@ class Session:
             return
         if not self.may_start:
             raise SmcError("Engine.NotReachable", f"none runs for {self.home.path}, --no-start")
+        # Here, because most commands find one running and need no subprocess module.
+        from smc_tui.cli import launch
+
         if launch.start(self.home):
             self.out.talk(f"Started the engine for {self.home.path}.")
 
