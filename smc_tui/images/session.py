@@ -150,27 +150,39 @@ class Session:
         return self._append(Kind.BLOCK, blocks)
 
     def put_list(self, names_list: bytes) -> bytes:
-        """Store a segment's list of names unless it is there; return its digest.
+        """Store one segment's list of names; see ``put_lists``."""
+        return self.put_lists([(names_list, ZERO_NAMES)])[0]
+
+    def put_lists(self, lists: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+        """Store segments' lists of names unless they are there; return their digests.
 
         Args:
-            names_list: 256 names, 8192 bytes; every block is stored or put.
+            lists: (256 names, 8192 bytes; a list that stands already in a
+                change map or image, or ZERO_NAMES). Every block of the first
+                that is not in the second is looked up: a list that named a
+                block which is not stored would be a hole in an image.
 
         Raises:
             SmcError: Image.Incomplete (a block is not there, or damaged); as ``put``.
         """
-        if len(names_list) != LIST:
-            raise ValueError(f"a list has {LIST} bytes, not {len(names_list)}")
-        if names_list == ZERO_NAMES:
-            return ZERO_LIST
-        names = split(names_list)
-        missing = set(names).difference(self.have(names))
+        for names_list, _ in lists:
+            if len(names_list) != LIST:
+                raise ValueError(f"a list has {LIST} bytes, not {len(names_list)}")
+        unproven = {
+            name
+            for names_list, standing in lists
+            for name in set(split(names_list)).difference(split(standing))
+        }
+        missing = unproven - self.have(list(unproven))
         if missing:
             detail = f"a list names {len(missing)} blocks that are not stored or damaged"
             raise SmcError("Image.Incomplete", detail, names=[name.hex() for name in missing])
-        name = name_of(names_list)
-        if name not in self.have((name,)):
-            self._append(Kind.LIST, [(name, Encoding.RAW, names_list)])
-        return name
+        digests = [name_of(names_list) for names_list, _ in lists]
+        wanted = {digest: row[0] for digest, row in zip(digests, lists, strict=True)}
+        for digest in self.have(list(wanted)):
+            del wanted[digest]
+        self._append(Kind.LIST, [(name, Encoding.RAW, row) for name, row in wanted.items()])
+        return digests
 
     def _append(self, kind: Kind, objects: Sequence[tuple[bytes, int, Bytes]]) -> int:
         if len(self._pending) >= _MAX_PENDING:

@@ -3,11 +3,12 @@
 A segment is *settled* when every block it names has been handed to the image
 store. Settled segments wait here for a checkpoint:
 
-1. the session makes all blocks and lists put so far durable and indexed;
-2. only then the change map learns the segment's new digests and list.
+1. their lists of names are put, many in one write;
+2. the session makes all blocks and lists put so far durable and indexed;
+3. only then the change map learns the segments' new digests and lists.
 
-A crash before 1 leaves blocks in a pack's tail, which the next session finds
-and keeps; a crash between 1 and 2 leaves blocks that nothing names yet, which
+A crash before 2 leaves blocks in a pack's tail, which the next session finds
+and keeps; a crash between 2 and 3 leaves blocks that nothing names yet, which
 the next run finds stored when it compares the segment again. So the change map
 never names a block that is not on disk, and nothing received is sent twice.
 
@@ -26,6 +27,7 @@ from smc_tui.sync.segments import Segment
 
 _EVERY_BYTES = 64 << 20
 _EVERY_SECONDS = 2.0
+_EVERY_SEGMENTS = 512  # 4 MiB of lists waiting here
 _MOST_AT_STAKE = 384 << 20  # bytes put but not durable, beyond which the pipeline waits
 
 
@@ -57,7 +59,11 @@ class Checkpoints:
             self._running.result()
             self._running = None
         now = time.monotonic()
-        due = self._bytes >= _EVERY_BYTES or now - self._at >= _EVERY_SECONDS
+        due = (
+            self._bytes >= _EVERY_BYTES
+            or len(self._settled) >= _EVERY_SEGMENTS
+            or now - self._at >= _EVERY_SECONDS
+        )
         if due and (self._bytes or self._settled):
             self._start(now)
 
@@ -75,14 +81,16 @@ class Checkpoints:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def _start(self, now: float) -> None:
-        batch, self._settled = self._settled, []
+        settled, self._settled = self._settled, []
         self._bytes, self._at = 0, now
+        lists = [(bytes(segment.names), segment.standing) for segment in settled]
+        digests = self._session.put_lists(lists)
+        batch = list(zip(settled, digests, strict=True))
         self._running = self._thread.submit(self._make_durable, batch)
 
-    def _make_durable(self, batch: list[Segment]) -> None:
+    def _make_durable(self, batch: list[tuple[Segment, bytes]]) -> None:
         self._session.checkpoint()
-        for segment in batch:
-            assert segment.list_digest is not None
-            self._maps[segment.disk].set(segment.number, bytes(segment.chunks), segment.list_digest)
-        for index in {segment.disk for segment in batch}:
+        for segment, digest in batch:
+            self._maps[segment.disk].set(segment.number, bytes(segment.chunks), digest)
+        for index in {segment.disk for segment, _ in batch}:
             self._maps[index].flush()

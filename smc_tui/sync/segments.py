@@ -61,20 +61,24 @@ class Segment:
     Attributes:
         known: the list digest of the last comparison, None when there is none.
         chunks: the 16 chunk digests, as last known and then as answered.
-        names: the 256 block names (8192 bytes), filled from the answer on.
+        standing: the 256 names of the last comparison (8192 bytes), from the answer on.
+        names: the same as they will be.
         coming: digest by block number of the blocks asked for and not yet here.
         missing: blocks whose content is on its way, for this segment or another.
-        list_digest: the names list's digest once the segment is settled.
     """
 
     disk: int
     number: int
     known: bytes | None
     chunks: bytearray
+    standing: bytes = b""
     names: bytearray = field(default_factory=bytearray)
     coming: dict[int, bytes] = field(default_factory=dict)
     missing: int = 0
-    list_digest: bytes | None = None
+
+    def start_from(self, names: bytes) -> None:
+        """Begin with the names of the last comparison."""
+        self.standing, self.names = names, bytearray(names)
 
     @property
     def key(self) -> tuple[int, int]:

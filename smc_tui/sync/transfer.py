@@ -198,10 +198,10 @@ class Transfer:
     def _recall(self, segment: Segment) -> bool:
         """Fill in the names of the last comparison; False when they are damaged."""
         if segment.known is None:
-            segment.names = bytearray(ZERO_NAMES)
+            segment.start_from(ZERO_NAMES)
             return True
         try:
-            segment.names = bytearray(self._store.names_list(segment.known))
+            segment.start_from(self._store.names_list(segment.known))
         except SmcError as error:
             if error.exit_code is not ExitCode.STORE_DAMAGED:
                 raise
@@ -278,7 +278,6 @@ class Transfer:
                 self._settle(segment)
 
     def _settle(self, segment: Segment) -> None:
-        segment.list_digest = self._session.put_list(bytes(segment.names))
         del self._open[segment.key]
         self._checkpoints.settle(segment)
 
