@@ -14,6 +14,8 @@ from tests.support.sshd import Sshd
 
 CIPHER = "aes128-gcm@openssh.com"  # for every side that goes over SSH
 
+_TREE = Path(__file__).parents[2]  # so that our side is the tree that stands here
+
 _FLOOR = """
 import mmap, os, sys, threading
 from blake3 import blake3
@@ -82,15 +84,18 @@ class Peer(ABC):
 
     def call(self, *words: str, **environment: str) -> None:
         """Run one command to its end; it must succeed."""
-        subprocess.run(
+        done = subprocess.run(
             words,
-            check=True,
+            check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={**os.environ, **environment},
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(_TREE), **environment},
             cwd=self.place,
         )
+        if done.returncode:
+            raise SystemExit(f"{' '.join(words)}: exit {done.returncode}\n{done.stderr}")
 
 
 class Floor(Peer):
