@@ -14,14 +14,12 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from smc_tui.cli.output import Output
-from smc_tui.cli.progress import BAR, Follower, Frame, Watch
+from smc_tui.cli.progress import BAR, Bar, Follower, Frame, Watch
 from smc_tui.cli.tables import Table
 
 #: Ended by a terminate signal, as a shell counts them.
 _TERMINATED = 128 + signal.SIGTERM
 
-#: Widths hold the two blanks behind a column.
-_LABEL = 16
 _ALARMING = ("InError", "Damaged", "fuzzy", "Unavailable", "Expired")
 
 
@@ -79,18 +77,17 @@ class LiveFollower(Follower):
         self._live.update(self._drawn(frame), refresh=True)
 
     def _drawn(self, frame: Frame) -> RenderableType:
-        title = Text(self._clean(frame.title), no_wrap=True, overflow="crop")
-        if not frame.bars:
-            return title
-        grid = RichTable.grid(padding=(0, 2, 0, 0))
-        # Only the facts give way on a narrow terminal.
-        for width in (_LABEL, BAR + 2, None):
-            grid.add_column(width=width, no_wrap=True, overflow="crop")
-        for bar in frame.bars:
-            grid.add_row(f"  {bar.label}", self._bar(bar.share), Text(self._clean(bar.facts)))
-        return Group(title, grid)
+        lines = [Text(self._clean(frame.title)), *map(self._bar, frame.bars)]
+        for line in lines:
+            line.no_wrap, line.overflow = True, "crop"
+        return Group(*lines)
 
-    def _bar(self, share: float) -> Text:
+    def _bar(self, bar: Bar) -> Text:
         full, empty = ("#", "-") if self._ascii else ("━", "─")
-        done = int(share * BAR)
-        return Text.assemble((full * done, "green"), (empty * (BAR - done), "dim"))
+        done = int(bar.share * BAR)
+        return Text.assemble(
+            f"  {bar.label:<14}",
+            (full * done, "green"),
+            (empty * (BAR - done), "dim"),
+            f"  {self._clean(bar.facts)}",
+        )

@@ -98,8 +98,9 @@ class RunWatch:
         done = counters(job)
         if job.phase is None or done.total <= 0:
             return Frame(title, idle=job.phase is None)
-        read = self._read.sample(done.compared, now)
-        sent = self._sent.sample(done.sent, now)
+        # From the first byte on: the time before it says nothing about a speed.
+        read = self._read.sample(done.compared, now) if done.compared else 0.0
+        sent = self._sent.sample(done.sent, now) if done.sent else 0.0
         at_it = now - self._began
         return Frame(
             f"{title}, {percent(job.progress)}",
@@ -119,7 +120,9 @@ def counters(job: Job) -> Counters:
 
 def compare_bar(job: Job, done: Counters, speed: float, left: float | None) -> Bar:
     """Return how much of the disks has been compared."""
-    facts = [f"{size(done.compared)} of {size(done.total)}", *_pace(speed, left)]
+    facts = [f"{size(done.compared)} of {size(done.total)}"]
+    if done.compared < done.total:
+        facts += _pace(speed, left)
     held = str(job.live.get("held_by") or "")
     if held:
         facts.append(f"held by the {held}")

@@ -202,7 +202,9 @@ class Session:
                     f"{row.label} {name}: without a terminal to ask on, --yes {name} is needed",
                 )
             self.out.talk(loss)
-            typed = click.prompt(f"{row.label}: type {name} to go on", err=True, default="")
+            typed = click.prompt(
+                f"{row.label}: type {name} to go on", err=True, default="", show_default=False
+            )
             typed = typed.strip()
         if typed not in (name, identity):
             raise SmcError(
