@@ -71,7 +71,8 @@ class Clock:
         if ahead < -JUMP:
             self._now = wall
         elif ahead > JUMP:
-            self._now += passed * SLOWED
+            # Until they meet, which may be within this look.
+            self._now = max(self._now + passed * SLOWED, wall)
         else:
             self._now += passed
         return self._now

@@ -305,14 +305,13 @@ class Runs:
 
     def _go_on(self, job: Job, made: Made | None) -> None:
         """Do what the job's new state asks for."""
+        if made is not None:
+            self._keeper.retain(job)
         if job.status is Status.DELETING:
             self._keeper.delete(job)
         elif job.phase is Phase.CLEANING:
-            self._keeper.retain(job)
             self._keeper.clean(job)
         else:
-            if made is not None:
-                self._keeper.retain(job)
             self._context.spawn(self._keeper.measure(job.id), f"size of {job.id}")
         self._context.wakeup.set()
 
