@@ -277,6 +277,7 @@ class Session:
             for pack in packs:
                 if lengths[pack.id] > self._acknowledged.get(pack.id, 0):
                     self._files.fsync(pack.fd, pack.path)
+                    pack.leave_cache(lengths[pack.id])
             if new_pack:
                 self._files.fsync_dir(self._paths.packs)
         except SmcError as error:
