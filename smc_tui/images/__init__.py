@@ -18,28 +18,30 @@ One face: ``ImageStore``. What it is built of, from the ground up:
 """
 
 from smc_tui.images.blocks import (
-    BLOCK,
-    BLOCKS_PER_SEGMENT,
-    CHUNK,
-    CHUNKS_PER_SEGMENT,
     LIST,
     MAX_STORED,
     NAME,
-    SEGMENT,
     ZERO_BLOCK,
     ZERO_LIST,
     ZERO_NAMES,
-    Encoding,
     PayloadError,
     name_of,
     plain,
-    segments_of,
 )
 from smc_tui.images.changemap import NO_CHUNKS, ChangeMap
 from smc_tui.images.manifest import DiskManifest, ImageManifest
 from smc_tui.images.reader import DiskReader, Extent
 from smc_tui.images.session import Session
 from smc_tui.images.store import ImageStore
+from smc_tui.model.geometry import (
+    BLOCK,
+    BLOCKS_PER_SEGMENT,
+    CHUNK,
+    CHUNKS_PER_SEGMENT,
+    SEGMENT,
+    Encoding,
+    segments_of,
+)
 
 __all__ = [
     "BLOCK",

@@ -19,17 +19,15 @@ from enum import IntEnum
 import zstandard
 from blake3 import blake3
 
-KIB = 1024
-MIB = 1024 * KIB
+from smc_tui.model.geometry import (
+    BLOCK,
+    BLOCKS_PER_SEGMENT,
+    DIGEST,
+    Encoding,
+)
+from smc_tui.model.units import KIB, MIB
 
-BLOCK = 64 * KIB
-SEGMENT = 16 * MIB
-CHUNK = MIB
-"""The unit in which a source compares: coarser than a block, so that hashing is faster."""
-
-NAME = 32
-BLOCKS_PER_SEGMENT = SEGMENT // BLOCK
-CHUNKS_PER_SEGMENT = SEGMENT // CHUNK
+NAME = DIGEST
 LIST = BLOCKS_PER_SEGMENT * NAME
 """Bytes of a segment's list of names; the last segment of a disk is filled with ZERO_BLOCK."""
 
@@ -40,14 +38,6 @@ _MAX_WINDOW = 8 * MIB  # zstd's own up to level 19; its limit of 128 MiB is for 
 
 Bytes = bytes | memoryview
 """What is taken where bytes come in: the payloads are never copied on the way."""
-
-
-class Encoding(IntEnum):
-    """How a payload is stored: as it came over the wire."""
-
-    RAW = 0
-    ZSTD = 1
-    ZLIB = 2
 
 
 class Kind(IntEnum):
@@ -74,11 +64,6 @@ def name_of(plain_text: Bytes) -> bytes:
 ZERO_BLOCK = name_of(bytes(BLOCK))
 ZERO_NAMES = ZERO_BLOCK * BLOCKS_PER_SEGMENT
 ZERO_LIST = name_of(ZERO_NAMES)
-
-
-def segments_of(size: int) -> int:
-    """Return how many segments a disk of ``size`` bytes has."""
-    return -(-size // SEGMENT)
 
 
 def split(names: bytes) -> list[bytes]:

@@ -30,8 +30,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from smc_tui.images.blocks import CHUNKS_PER_SEGMENT, NAME, SEGMENT, segments_of
+from smc_tui.images.blocks import NAME
 from smc_tui.images.files import Files, reading, writing
+from smc_tui.model.geometry import CHUNKS_PER_SEGMENT, SEGMENT, segments_of
 
 MAGIC = b"SMCMAP01"
 CHUNKS = CHUNKS_PER_SEGMENT * NAME

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from smc_tui.images.blocks import BLOCK, NAME, SEGMENT, ZERO_BLOCK, ZERO_LIST, Kind, split
+from smc_tui.images.blocks import NAME, ZERO_BLOCK, ZERO_LIST, Kind, split
 from smc_tui.images.changemap import map_health
 from smc_tui.images.collect import alone
 from smc_tui.images.files import Files, reading
@@ -32,6 +32,7 @@ from smc_tui.images.paths import Paths
 from smc_tui.images.recover import recover
 from smc_tui.images.roots import LiveSet, Progress, no_progress, roots
 from smc_tui.model.errors import SmcError
+from smc_tui.model.geometry import BLOCK, SEGMENT
 
 NAMED = 1000
 """How many problems are named one by one; beyond, they are counted."""

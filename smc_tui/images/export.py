@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from smc_tui.images.blocks import BLOCK, SEGMENT, ZERO_BLOCK, Bytes
+from smc_tui.images.blocks import ZERO_BLOCK, Bytes
 from smc_tui.images.files import Files
 from smc_tui.images.index import Index
 from smc_tui.images.manifest import DiskManifest
@@ -24,6 +24,7 @@ from smc_tui.images.roots import Progress, no_progress
 from smc_tui.images.stream import Segment, stream
 from smc_tui.images.verify import damages
 from smc_tui.model.errors import SmcError
+from smc_tui.model.geometry import BLOCK, SEGMENT
 
 
 class Format(StrEnum):

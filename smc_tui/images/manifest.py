@@ -29,10 +29,12 @@ from typing import Any
 
 from blake3 import blake3
 
-from smc_tui.images.blocks import MIB, NAME, SEGMENT, name_of, segments_of
+from smc_tui.images.blocks import NAME, name_of
 from smc_tui.images.files import reading
 from smc_tui.model.errors import SmcError
+from smc_tui.model.geometry import SEGMENT, segments_of
 from smc_tui.model.ids import Kind, is_id
+from smc_tui.model.units import MIB
 
 MAGIC = b"SMCIMAGE"
 VERSION = 1

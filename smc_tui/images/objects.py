@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from smc_tui.images.blocks import MIB, Bytes, Kind
+from smc_tui.images.blocks import Bytes, Kind
 from smc_tui.images.index import Index, Place, State
 from smc_tui.images.packs import HEADER, decode_header, pack_path, prove, record_size
 from smc_tui.images.paths import Paths
 from smc_tui.model.errors import SmcError
+from smc_tui.model.units import MIB
 
 _OPEN_PACKS = 32
 _READ_AT_ONCE = 4 * MIB

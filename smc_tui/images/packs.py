@@ -33,18 +33,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from smc_tui.images.blocks import (
-    MAX_STORED,
-    MIB,
-    NAME,
-    Bytes,
-    Encoding,
-    Kind,
-    PayloadError,
-    name_of,
-    plain,
-)
+from smc_tui.images.blocks import MAX_STORED, NAME, Bytes, Kind, PayloadError, name_of, plain
 from smc_tui.images.files import Files
+from smc_tui.model.geometry import Encoding
+from smc_tui.model.units import MIB
 
 PACK_MAX = 512 * MIB
 RECORDS_MAX = 1 << 17

@@ -13,8 +13,9 @@ import struct
 from collections.abc import Sequence
 from pathlib import Path
 
-from smc_tui.images.blocks import BLOCK, Bytes
+from smc_tui.images.blocks import Bytes
 from smc_tui.images.files import Files
+from smc_tui.model.geometry import BLOCK
 
 CLUSTER = BLOCK
 SECTOR = 512

@@ -7,21 +7,11 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from smc_tui.images.blocks import (
-    BLOCK,
-    BLOCKS_PER_SEGMENT,
-    NAME,
-    SEGMENT,
-    ZERO_BLOCK,
-    ZERO_LIST,
-    ZERO_NAMES,
-    Bytes,
-    Kind,
-    segments_of,
-)
+from smc_tui.images.blocks import NAME, ZERO_BLOCK, ZERO_LIST, ZERO_NAMES, Bytes, Kind
 from smc_tui.images.manifest import DiskManifest
 from smc_tui.images.objects import Harm, Objects
 from smc_tui.model.errors import SmcError
+from smc_tui.model.geometry import BLOCK, BLOCKS_PER_SEGMENT, SEGMENT, segments_of
 
 _KEPT_BLOCKS = 64  # 4 MiB
 _KEPT_LISTS = 16

@@ -52,7 +52,6 @@ from smc_tui.images.blocks import (
     ZERO_LIST,
     ZERO_NAMES,
     Bytes,
-    Encoding,
     Kind,
     name_of,
     split,
@@ -65,6 +64,7 @@ from smc_tui.images.paths import Paths
 from smc_tui.images.recover import recover
 from smc_tui.images.registry import Registration
 from smc_tui.model.errors import SmcError
+from smc_tui.model.geometry import Encoding
 
 _MAX_PENDING = 1 << 16  # rows kept in memory, some 20 MB; a put beyond makes a checkpoint itself
 _ZEROS = frozenset((ZERO_BLOCK, ZERO_LIST))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from smc_tui.images.blocks import BLOCK, Kind
+from smc_tui.images.blocks import Kind
 from smc_tui.images.index import Index, State
 from smc_tui.images.packs import pack_ids, pack_path, record_size
 from smc_tui.images.paths import Paths
+from smc_tui.model.geometry import BLOCK
 
 
 @dataclass(frozen=True)

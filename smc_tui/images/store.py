@@ -10,16 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from smc_tui.images import manifest as manifests
-from smc_tui.images.blocks import (
-    BLOCK,
-    NAME,
-    ZERO_BLOCK,
-    ZERO_LIST,
-    ZERO_NAMES,
-    Bytes,
-    Kind,
-    split,
-)
+from smc_tui.images.blocks import NAME, ZERO_BLOCK, ZERO_LIST, ZERO_NAMES, Bytes, Kind, split
 from smc_tui.images.changemap import ChangeMap
 from smc_tui.images.check import Problem, Report, check
 from smc_tui.images.collect import Collection, collect
@@ -36,6 +27,7 @@ from smc_tui.images.session import Session
 from smc_tui.images.stats import Stats, stats
 from smc_tui.images.verify import Verification, verify
 from smc_tui.model.errors import SmcError
+from smc_tui.model.geometry import BLOCK
 
 VERSION = 1
 _FORMAT = "smc-tui images"

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from smc_tui.images.blocks import BLOCK, NAME, SEGMENT
+from smc_tui.images.blocks import NAME
 from smc_tui.images.index import Index
 from smc_tui.images.manifest import DiskManifest, ImageManifest
 from smc_tui.images.objects import Harm
 from smc_tui.images.paths import Paths
 from smc_tui.images.roots import Progress, no_progress
 from smc_tui.images.stream import Segment, stream
+from smc_tui.model.geometry import BLOCK, SEGMENT
 
 NAMED = 1000
 """How much damage is named one by one; beyond, it is counted."""

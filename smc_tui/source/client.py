@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from smc_tui.model.errors import SmcError
+from smc_tui.model.geometry import BLOCK
 from smc_tui.source import protocol
 from smc_tui.source.link import Link, SshTarget
 
@@ -161,7 +162,7 @@ class AgentClient:
             or not isinstance(identity, dict)
             or not isinstance(state, list)
             or not 0 <= size < 1 << 56
-            or not 512 <= sector <= protocol.BLOCK
+            or not 512 <= sector <= BLOCK
         ):
             raise protocol.malformed("a disk without size, identity or state")
         block_device = bool(facts.get("block_device"))

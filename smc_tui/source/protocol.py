@@ -17,17 +17,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from smc_tui.model.errors import SmcError
-
-BLOCK = 1 << 16
-CHUNK = 1 << 20
-SEGMENT = 1 << 24
-CHUNKS_IN_SEGMENT = SEGMENT // CHUNK
-BLOCKS_IN_CHUNK = CHUNK // BLOCK
-BLOCKS_IN_SEGMENT = SEGMENT // BLOCK
-DIGEST = 32
+from smc_tui.model.geometry import (
+    BLOCK,
+    BLOCKS_PER_CHUNK,
+    BLOCKS_PER_SEGMENT,
+    CHUNKS_PER_SEGMENT,
+    DIGEST,
+    Encoding,
+)
 
 NO_EXPECTATION, EXPECT_ZERO, EXPECT_DIGESTS = 0, 1, 2
-RAW, ZSTD, ZLIB = 0, 1, 2
 
 _HEAD = struct.Struct("<cI")
 _SCAN = struct.Struct("<HIB")
@@ -37,7 +36,7 @@ _DATA = struct.Struct("<HIH")
 _ROW = struct.Struct("<BBI")
 
 BLOCKS_IN_DATA = 64  # blocks in one data frame, as the agent cuts them
-_DIGESTS_OF_CHUNK = 1 + BLOCKS_IN_CHUNK  # the chunk's own, then its blocks'
+_DIGESTS_OF_CHUNK = 1 + BLOCKS_PER_CHUNK  # the chunk's own, then its blocks'
 _JSON_MOST = 1 << 20
 _MOST = {
     b"h": _JSON_MOST,
@@ -45,7 +44,7 @@ _MOST = {
     b"f": _JSON_MOST,
     b"e": _JSON_MOST,
     b"s": _JSON_MOST,
-    b"a": _ANSWER.size + CHUNKS_IN_SEGMENT * _DIGESTS_OF_CHUNK * DIGEST,
+    b"a": _ANSWER.size + CHUNKS_PER_SEGMENT * _DIGESTS_OF_CHUNK * DIGEST,
     b"d": _DATA.size + BLOCKS_IN_DATA * (_ROW.size + BLOCK),
     b"p": 4 << 20,
 }
@@ -81,7 +80,7 @@ class Answer:
     def chunks(self) -> Iterator[tuple[int, bytes | None, bytes | None]]:
         """Yield (chunk, digest, its blocks' digests in one piece); None, None for zeros."""
         at = 0
-        for chunk in range(CHUNKS_IN_SEGMENT):
+        for chunk in range(CHUNKS_PER_SEGMENT):
             if not self.changed >> chunk & 1:
                 continue
             if self.zeros >> chunk & 1:
@@ -122,7 +121,7 @@ def scan_frame(disk: int, segment: int, flags: int, expected: bytes = b"") -> by
 
 def want_frame(disk: int, segment: int, level: int, last: bool, blocks: int) -> bytes:
     """Return the request for blocks of an answered segment (bit b: block b)."""
-    bits = blocks.to_bytes(BLOCKS_IN_SEGMENT // 8, "little")
+    bits = blocks.to_bytes(BLOCKS_PER_SEGMENT // 8, "little")
     return frame(b"W", _WANT.pack(disk, segment, level, last), bits)
 
 
@@ -171,8 +170,8 @@ def parse_data(body: memoryview) -> Data:
         raise malformed(f"data of {count} blocks")
     rows = []
     for block, encoding, length in _ROW.iter_unpack(body[_DATA.size : at]):
-        whole = length == BLOCK if encoding == RAW else 0 < length < BLOCK
-        if encoding > ZLIB or not whole or at + length > len(body):
+        whole = length == BLOCK if encoding == Encoding.RAW else 0 < length < BLOCK
+        if encoding > max(Encoding) or not whole or at + length > len(body):
             raise malformed("a block whose length does not fit")
         rows.append((block, encoding, body[at : at + length]))
         at += length

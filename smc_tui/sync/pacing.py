@@ -6,10 +6,12 @@ sends what it is asked for, so the limit is kept by asking slower.
 
 from __future__ import annotations
 
+from smc_tui.model.geometry import BLOCK
+
 BYTES_IN_MBIT = 125_000
 
 _BURST = 0.25  # s of the limit that may be asked for at once: a smooth rate, not a sawtooth
-_SMALLEST = 1 << 16  # one block: the slowest limit must still let one through
+_SMALLEST = BLOCK  # the slowest limit must still let one through
 
 # One core compresses 160-300 MB/s at zstd's level 1 and about a third of that with zlib;
 # compression pays when the link carries less. (link below, level), the first that fits.

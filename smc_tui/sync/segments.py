@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 
 from blake3 import blake3
 
-from smc_tui.source.protocol import (
+from smc_tui.model.geometry import (
     BLOCK,
-    BLOCKS_IN_CHUNK,
-    BLOCKS_IN_SEGMENT,
-    CHUNKS_IN_SEGMENT,
+    BLOCKS_PER_CHUNK,
+    BLOCKS_PER_SEGMENT,
+    CHUNKS_PER_SEGMENT,
     DIGEST,
-    Answer,
 )
+from smc_tui.source.protocol import Answer
 
 NamesOfChunk = Callable[[bytes], bytes]
 
@@ -42,10 +42,10 @@ class Hash:
         self.map_algorithm = f"{name}-1m"
         self.zero_block = self.block(bytes(BLOCK))
         if self.names_blocks:
-            self.zero_chunk = blake3(bytes(BLOCK * BLOCKS_IN_CHUNK)).digest()
+            self.zero_chunk = blake3(bytes(BLOCK * BLOCKS_PER_CHUNK)).digest()
         else:
-            self.zero_chunk = self.block(self.zero_block * BLOCKS_IN_CHUNK)
-        self.zero_chunks = self.zero_chunk * CHUNKS_IN_SEGMENT
+            self.zero_chunk = self.block(self.zero_block * BLOCKS_PER_CHUNK)
+        self.zero_chunks = self.zero_chunk * CHUNKS_PER_SEGMENT
 
     def block(self, plain: bytes | memoryview) -> bytes:
         """Return the digest of a block."""
@@ -112,8 +112,8 @@ def changed_blocks(
     for chunk, digest, blocks in answer.chunks():
         at = chunk * DIGEST
         segment.chunks[at : at + DIGEST] = digest or hashing.zero_chunk
-        first = chunk * BLOCKS_IN_CHUNK
-        for step in range(BLOCKS_IN_CHUNK):
+        first = chunk * BLOCKS_PER_CHUNK
+        for step in range(BLOCKS_PER_CHUNK):
             block = first + step
             old = segment.name(block)
             new = hashing.zero_block if blocks is None else blocks[step * DIGEST :][:DIGEST]
@@ -133,7 +133,7 @@ def bits_of(blocks: Iterator[int] | list[int]) -> int:
     """Return block numbers as the bits of a request."""
     bits = 0
     for block in blocks:
-        if not 0 <= block < BLOCKS_IN_SEGMENT:
+        if not 0 <= block < BLOCKS_PER_SEGMENT:
             raise ValueError(f"no block {block} in a segment")
         bits |= 1 << block
     return bits

@@ -34,6 +34,7 @@ from smc_tui.images import (
 )
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.errors import SmcError
+from smc_tui.model.geometry import BLOCK, SEGMENT, segments_of
 from smc_tui.source import protocol
 from smc_tui.source.client import AgentClient
 from smc_tui.sync.checkpoints import Checkpoints
@@ -63,11 +64,11 @@ class DiskWork:
     @property
     def segments(self) -> int:
         """How many segments the disk has, the last one perhaps in part."""
-        return -(-self.size // protocol.SEGMENT)
+        return segments_of(self.size)
 
     def length(self, segment: int) -> int:
         """Return the bytes of the disk that a segment covers."""
-        return min(protocol.SEGMENT, self.size - segment * protocol.SEGMENT)
+        return min(SEGMENT, self.size - segment * SEGMENT)
 
 
 class Want(NamedTuple):
@@ -186,7 +187,7 @@ class Transfer:
             del self._open[segment.key]
             return
         changed = list(changed_blocks(segment, answer, self._hash, ZERO_BLOCK, self._stored_block))
-        disk.count.changed += len(changed) * protocol.BLOCK
+        disk.count.changed += len(changed) * BLOCK
         wanted = self._lacking(segment, changed)
         if wanted:
             self._wants.append(Want(segment, wanted))
@@ -262,7 +263,7 @@ class Transfer:
         stored = self._session.put(puts)
         self._progress.stored += stored
         self._checkpoints.stored(stored)
-        count = len(arrived) * protocol.BLOCK
+        count = len(arrived) * BLOCK
         self._disks[data.disk].count.sent += count
         wired = sum(len(payload) for _, _, payload in data.rows)
         if self._bucket.rate:
@@ -295,10 +296,10 @@ class Transfer:
             want = self._wants[0]
             count = len(want.blocks)
             if limit:
-                count = min(count, self._bucket.room(time.monotonic()) // protocol.BLOCK)
+                count = min(count, self._bucket.room(time.monotonic()) // BLOCK)
                 if not count:
                     return
-                self._bucket.spend(count * protocol.BLOCK)
+                self._bucket.spend(count * BLOCK)
             now, later = want.blocks[:count], want.blocks[count:]
             segment = want.segment
             self._client.want(segment.disk, segment.number, level, not later, bits_of(now))
@@ -309,7 +310,7 @@ class Transfer:
 
     def _patience(self) -> float:
         if self._wants and self._bucket.rate:
-            return min(_LOOK, self._bucket.wait(protocol.BLOCK))
+            return min(_LOOK, self._bucket.wait(BLOCK))
         return _LOOK
 
     def _report(self) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
+from smc_tui.model import geometry
 from smc_tui.model.errors import SmcError
+from smc_tui.model.geometry import BLOCK, CHUNK, SEGMENT, Encoding
 from smc_tui.source import protocol
-from smc_tui.source.client import AGENT, AgentClient
+from smc_tui.source.client import AGENT, AGENT_VERSION, AgentClient
 from smc_tui.source.link import Link
-from smc_tui.source.protocol import BLOCK, CHUNK, SEGMENT
 from tests.support.pythons import old_pythons
 
 ALL = (1 << 256) - 1
@@ -124,8 +125,8 @@ def test_blocks_are_compressed_when_asked_and_when_it_pays(client, disk):
     client.want(0, 0, 3, True, 1 << 0 | 1 << 48)
     data = protocol.parse_data(client.read(10)[1])
     rows = {block: (encoding, len(payload)) for block, encoding, payload in data.rows}
-    assert rows[0] == (protocol.RAW, BLOCK), "random bytes do not shrink"
-    assert rows[48][0] == protocol.ZSTD
+    assert rows[0] == (Encoding.RAW, BLOCK), "random bytes do not shrink"
+    assert rows[48][0] == Encoding.ZSTD
     assert rows[48][1] < BLOCK // 100
 
 
@@ -231,7 +232,7 @@ def test_an_old_python_without_blake3_does_the_same(python, disk, monkeypatch):
         assert row[1] == hashlib.blake2b(b"".join(names), digest_size=32).digest()
         client.want(0, 0, 6, True, 1 << 48)
         ((block, encoding, _),) = protocol.parse_data(client.read(10)[1]).rows
-        assert (block, encoding) == (48, protocol.ZLIB)
+        assert (block, encoding) == (48, Encoding.ZLIB)
 
 
 def test_our_blake3_is_lent_to_a_python_that_lacks_it(disk):
@@ -247,3 +248,20 @@ def test_our_blake3_is_lent_to_a_python_that_lacks_it(disk):
         assert client.expect(b"h")["hash"] == "blake3"
     finally:
         client.close()
+
+
+def test_the_agent_cuts_disks_as_everybody_else():
+    """It repeats the table of model/geometry.py, for it runs alone."""
+    text = AGENT.read_text()
+    agent: dict[str, object] = {}
+    exec(text[: text.index("class Refusal")], agent)
+    for name in ("BLOCK", "CHUNK", "SEGMENT"):
+        assert agent[name] == getattr(geometry, name)
+    assert (agent["CHUNKS"], agent["BLOCKS"]) == (
+        geometry.CHUNKS_PER_SEGMENT,
+        geometry.BLOCKS_PER_CHUNK,
+    )
+    assert agent["VERSION"] == AGENT_VERSION
+    assert agent["DATA_FRAME"] == protocol.BLOCKS_IN_DATA
+    for encoding in Encoding:
+        assert agent[encoding.name] == encoding

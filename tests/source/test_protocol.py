@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smc_tui.model.errors import SmcError
+from smc_tui.model.geometry import BLOCK, DIGEST, Encoding
 from smc_tui.source import protocol
-from smc_tui.source.protocol import BLOCK, DIGEST, FrameReader
+from smc_tui.source.protocol import FrameReader
 
 
 def answer_body(changed: int, zeros: int, digests: bytes) -> memoryview:
@@ -60,7 +61,7 @@ def data_body(rows: list[tuple[int, int, bytes]]) -> bytes:
 
 
 def test_data_is_cut_where_its_rows_say():
-    rows = [(3, protocol.RAW, bytes([3]) * BLOCK), (255, protocol.ZSTD, b"abc")]
+    rows = [(3, Encoding.RAW, bytes([3]) * BLOCK), (255, Encoding.ZSTD, b"abc")]
     data = protocol.parse_data(memoryview(data_body(rows)))
     assert (data.disk, data.segment) == (1, 2)
     assert [(b, e, bytes(p)) for b, e, p in data.rows] == rows
@@ -71,12 +72,12 @@ def test_data_is_cut_where_its_rows_say():
     [
         b"\0" * 7,
         data_body([]),
-        data_body([(0, protocol.RAW, b"short")]),
-        data_body([(0, protocol.ZSTD, b"")]),
-        data_body([(0, protocol.ZLIB, bytes(BLOCK))]),
+        data_body([(0, Encoding.RAW, b"short")]),
+        data_body([(0, Encoding.ZSTD, b"")]),
+        data_body([(0, Encoding.ZLIB, bytes(BLOCK))]),
         data_body([(0, 9, b"x")]),
-        data_body([(0, protocol.ZSTD, b"x")]) + b"left over",
-        data_body([(0, protocol.ZSTD, b"xy")])[:-1],
+        data_body([(0, Encoding.ZSTD, b"x")]) + b"left over",
+        data_body([(0, Encoding.ZSTD, b"xy")])[:-1],
         struct.pack("<HIH", 0, 0, 65535),
     ],
 )
