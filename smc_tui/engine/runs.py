@@ -19,7 +19,7 @@ from smc_tui.engine.worker import Cancelled, Died, Document, Ending, Failed, Pau
 from smc_tui.model import estimate
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Move, Phase, Status
-from smc_tui.model.things import Counters, Job, Run, Source, Wish
+from smc_tui.model.things import Counters, Job, JobSettings, Run, Source, Wish
 from smc_tui.model.units import rfc3339
 
 #: Progress reaches the job store at most this often, seconds.
@@ -95,11 +95,19 @@ class Runs:
         self._active[job.id] = self._activity(run)
         self._context.spawn(self._take_up(job.id), f"run {run.id}")
 
-    def tell(self, job_id: str, command: Document) -> None:
-        """Tell a running worker something; without one it is in the next description."""
-        active = self._active.get(job_id)
-        if active is not None and active.worker is not None:
-            active.worker.tell(command)
+    def adopt(self, before: JobSettings, job: Job) -> None:
+        """Tell a running worker what of the job's settings takes effect at once.
+
+        Without a worker there is nobody to tell: the next description has them.
+        """
+        active, now = self._active.get(job.id), job.settings
+        if active is None or active.worker is None:
+            return
+        if now.limit_mbit != before.limit_mbit:
+            active.worker.tell({"do": "limit", "mbit": now.limit_mbit})
+        if now.compression != before.compression:
+            level = compression_level(now.compression)
+            active.worker.tell({"do": "compression", "level": level})
 
     def stop(self, job: Job) -> None:
         """Have a run stop as its job wishes."""
@@ -159,7 +167,9 @@ class Runs:
         active.worker = worker
         if self._context.closing.is_set():
             worker.leave()
-        job = store.job(job_id)
+        described, job = job.settings, store.job(job_id)
+        # While it was being started there was nobody to tell of a change.
+        self.adopt(described, job)
         if job.wish is not Wish.NONE:
             self.stop(job)
         return await worker.listen(lambda line: self._hear(job_id, active, line))

@@ -8,7 +8,7 @@ from typing import Any
 
 from smc_tui.engine.context import Context
 from smc_tui.engine.ledger import Ledger
-from smc_tui.engine.runs import Runs, compression_level
+from smc_tui.engine.runs import Runs
 from smc_tui.engine.verbs import flag, known_args, needed
 from smc_tui.jobstore.requests import Request
 from smc_tui.model import changes, settings
@@ -172,11 +172,7 @@ class SettingsVerbs:
             self._store.put_job(changed)
             self._ledger.event(request.actor, request.verb, "changed", changed, changes=args)
             self._ledger.accept(request, {"job": job.id})
-        if changed.settings.limit_mbit != job.settings.limit_mbit:
-            self._runs.tell(job.id, {"do": "limit", "mbit": changed.settings.limit_mbit})
-        if changed.settings.compression != job.settings.compression:
-            level = compression_level(changed.settings.compression)
-            self._runs.tell(job.id, {"do": "compression", "level": level})
+        self._runs.adopt(job.settings, changed)
 
     def _changed(self, job: Job, args: dict[str, Any]) -> Job:
         chosen: dict[str, Any] = {}
