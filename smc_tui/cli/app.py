@@ -103,7 +103,8 @@ def _report(session: Session, error: SmcError) -> int:
 def _usage(error: click.ClickException) -> SmcError:
     """Return what the parser found in the catalogue's words."""
     code = "InvalidParameter.CommandLine"
-    if isinstance(error, click.MissingParameter):
+    # click has no classes for a command that is missing or unknown in all its versions.
+    if isinstance(error, click.MissingParameter) or "Missing command" in error.message:
         code = "InvalidParameter.Missing"
     elif isinstance(error, click.NoSuchOption) or "No such command" in error.message:
         code = "InvalidParameter.Unknown"
