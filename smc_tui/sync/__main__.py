@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from contextlib import closing
 
 from smc_tui.model.errors import SmcError
+from smc_tui.source.client import AgentClient
 from smc_tui.sync.description import RunDescription
 from smc_tui.sync.lines import Controls, Speaker
-from smc_tui.sync.run import synchronise
 
 
 def main() -> int:
@@ -19,7 +20,11 @@ def main() -> int:
         description = RunDescription.of(json.loads(sys.stdin.readline()))
         controls = Controls(description.limit_mbit, description.compression)
         controls.listen_in_background(sys.stdin)
-        synchronise(description, controls, speaker)
+        with closing(AgentClient(description.ssh)) as client:
+            # Logging in takes ssh longer than Python takes to load the store: begin with it.
+            from smc_tui.sync.run import synchronise
+
+            synchronise(description, client, controls, speaker)
     except SmcError as error:
         speaker.say("error", code=error.code, detail=error.detail, facts=error.facts)
         return 1

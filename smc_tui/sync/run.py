@@ -33,8 +33,16 @@ from smc_tui.sync.segments import Hash
 from smc_tui.sync.transfer import DiskWork, Transfer
 
 
-def synchronise(description: RunDescription, controls: Controls, speaker: Speaker) -> None:
+def synchronise(
+    description: RunDescription, client: AgentClient, controls: Controls, speaker: Speaker
+) -> None:
     """Do one run; the last line said is its result, or that it stopped.
+
+    Args:
+        description: what is to be done.
+        client: the conversation with the source, begun and not yet opened.
+        controls: what the engine says meanwhile.
+        speaker: what is said to the engine.
 
     Raises:
         SmcError: the run failed; everything received so far is kept.
@@ -42,8 +50,6 @@ def synchronise(description: RunDescription, controls: Controls, speaker: Speake
     progress = Progress(speaker.say)
     with ExitStack() as held:
         held.enter_context(_alone(description))
-        client = AgentClient(description.ssh)
-        held.callback(client.close)
         store = ImageStore.open(description.home / "images", description.home / "staging")
         held.callback(store.close)
         session = held.enter_context(store.session(description.run))
