@@ -46,6 +46,10 @@ class FakeShelf:
 
 def fake_inventory(target):
     """Return what a local disk looks like; ``bad-<code>`` in a path fails with that code."""
+    down = Path(target["known_hosts"]).parent / "fake" / "down"
+    fault = down.read_text() if down.exists() else ""
+    if "." in fault:
+        raise SmcError(fault, "as scripted")
     paths = target["disks"] or ["/dev/vda"]
     for path in paths:
         name = Path(path).name
@@ -60,10 +64,10 @@ def fake_inventory(target):
             {
                 "index": index,
                 "path": path,
-                "size": 64 * MIB,
+                "size": (8 if fault == "shrunk" else 64) * MIB,
                 "sector_size": 512,
                 "role": "data" if index else "system",
-                "identity": {"serial": path},
+                "identity": {"serial": path + fault.replace("shrunk", "")},
                 "filesystems": [],
                 "mounted": False,
                 "used": MIB,
@@ -135,13 +139,13 @@ class Bench:
 
     # A person
 
-    def ask(self, verb, target="", *, wait=True, ok=True, **args):
+    def ask(self, verb, target="", /, *, wait=True, ok=True, **args):
         """Submit a request and wait for its end, or with ``wait=False`` for its answer."""
         request_id = self.store.submit(verb, target, args, actor="tester")
         request = self.store.wait(request_id, ended=wait, timeout=30)
         return request.checked() if ok else request
 
-    def refused(self, verb, target="", **args):
+    def refused(self, verb, target="", /, **args):
         """Return the code with which a request is refused or fails."""
         request = self.ask(verb, target, ok=False, **args)
         assert request.error is not None, f"{verb} was not refused: {request}"
