@@ -149,6 +149,7 @@ def test_the_sample_disk_changes_as_it_says(tmp_path: Path) -> None:
         (bytes(2 * MIB), bytes(2 * MIB - 1) + b"\1", 2 * MIB - 1),
         (bytes(MIB), bytes(MIB + 1), MIB),
     ],
+    ids=["empty", "equal", "a byte", "an end", "nothing", "the last byte", "a longer one"],
 )
 def test_the_first_difference(tmp_path: Path, left: bytes, right: bytes, found: int | None) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
