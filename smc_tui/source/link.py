@@ -60,7 +60,7 @@ _ADDRESS = re.compile(r"(?:[A-Za-z0-9_.+-]+@)?(?:[A-Za-z0-9_.%-]+|\[?[0-9A-Fa-f:
 # What ssh and sudo say, and what it means here; the first match counts.
 _SAYINGS = (
     ("REMOTE HOST IDENTIFICATION HAS CHANGED", "HostKey.Changed"),
-    ("Host key verification failed", "HostKey.Changed"),
+    ("Host key verification failed", "HostKey.NotAccepted"),
     ("Could not resolve hostname", "Source.UnknownHost"),
     ("Permission denied", "Source.AuthRefused"),
     ("Too many authentication failures", "Source.AuthRefused"),

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from smc_tui.model.errors import SmcError
@@ -14,6 +19,11 @@ pytestmark = [
     pytest.mark.sshd,
     pytest.mark.skipif(SSHD is None, reason="no sshd on this machine: install openssh-server"),
 ]
+
+
+def call(*words: str) -> None:
+    """Run a command that must succeed."""
+    subprocess.run(words, check=True, capture_output=True)
 
 
 def ssh_job(folder, server: Sshd) -> Job:
@@ -118,3 +128,52 @@ def test_a_source_without_a_usable_python(tmp_path, python, code):
         assert raised.value.code == code
     finally:
         server.stop()
+
+
+def test_the_way_may_lead_through_a_jump_host(tmp_path, server):
+    """The user's configuration knows the jump host's key, we know the source's."""
+    with server.config.open("a") as file:
+        file.write(f" UserKnownHostsFile {tmp_path}/own\n StrictHostKeyChecking accept-new\n")
+        file.write(f"Host inner\n HostName 127.0.0.1\n Port {server.port}\n ProxyJump source\n")
+    job = ssh_job(tmp_path, server)
+    job.ssh["target"] = f"{server.user}@inner"
+    job.survey(server.fingerprint)
+    job.result()
+    assert image_equals(job, "m-00000001", 0, job.paths[0])
+    (job.home / "known_hosts").write_text("")
+    assert job.run()["code"] == "HostKey.NotAccepted"
+
+
+@pytest.fixture
+def other_user():
+    """A user of this machine who is not root, with no right to sudo yet."""
+    name = "smc-tui-test"
+    call("useradd", "--create-home", "--shell", "/bin/sh", "--password", "*", name)
+    rule = Path("/etc/sudoers.d") / name
+    yield name, rule
+    rule.unlink(missing_ok=True)
+    subprocess.run(["pkill", "-KILL", "-u", name], check=False)
+    call("userdel", "--remove", name)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root to make a user")
+@pytest.mark.skipif(shutil.which("sudo") is None, reason="no sudo on this machine")
+def test_a_user_who_is_not_root_reads_through_sudo(tmp_path, server, other_user):
+    name, rule = other_user
+    server.folder.chmod(0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o011)
+    (server.folder / "authorized_keys").chmod(0o644)
+    job = ssh_job(tmp_path, server)
+    job.paths[0].chmod(0o600)
+    job.ssh["target"] = f"{name}@source"
+    with pytest.raises(SmcError) as raised:
+        job.survey(server.fingerprint)
+    assert raised.value.code == "Source.NoSudo"
+    rule.write_text(f"{name} ALL=(root) NOPASSWD: ALL\n")
+    rule.chmod(0o440)
+    assert job.survey()["user"] == 0
+    job.result()
+    assert image_equals(job, "m-00000001", 0, job.paths[0])
