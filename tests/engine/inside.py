@@ -143,6 +143,10 @@ class Inside:
             if not self.context.wakeup.is_set() and not self.writer.new_requests():
                 return
 
+    async def wait_a_little(self):
+        """Let beside-the-loop work go on, which may be held up."""
+        await asyncio.sleep(0.005)
+
     def _busy(self):
         quiet = {
             puppet.task_name
