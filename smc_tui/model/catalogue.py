@@ -148,6 +148,7 @@ CATALOGUE: dict[str, Entry] = {
         "the compression level is unknown", "choose auto, or 0 (none) to 10"
     ),
     "InvalidParameter.Target": _usage("the destination type is unknown", "choose image"),
+    "InvalidParameter.Path": _usage("the path is not absolute", "write it from / on"),
     "InvalidParameter.Missing": _usage("something needed was not given", "give what is named"),
     "InvalidParameter.Unknown": _usage(
         "something was asked that this version does not know", "see smc-tui --help"
@@ -318,6 +319,11 @@ CATALOGUE: dict[str, Entry] = {
     "Command.Interrupted": Entry(
         "the command was interrupted from the keyboard",
         "look again: smc-tui job list",
+        safe="everything; what the engine has accepted goes on",
+    ),
+    "Command.OutputFailed": Entry(
+        "the output of the command cannot be written",
+        "see where standard output goes: the disk behind it may be full",
         safe="everything; what the engine has accepted goes on",
     ),
     "Command.Internal": Entry(
