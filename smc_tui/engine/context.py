@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -73,6 +73,10 @@ class Seams:
     patience: Patience = field(default_factory=Patience)
 
 
+class Closing(Exception):
+    """The engine ends; what was waited for is left to the next one."""
+
+
 @dataclass
 class Context:
     """One engine's belongings."""
@@ -94,8 +98,26 @@ class Context:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self.tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, Closing):
             self.log.error("%s: %r", task.get_name(), error, exc_info=error)
+
+    async def unless_closing(self, work: Awaitable[T]) -> T:
+        """Wait for something that may take long, but not when the engine ends.
+
+        Raises:
+            Closing: the engine ends.
+        """
+        waited = asyncio.ensure_future(work)
+        end = asyncio.ensure_future(self.closing.wait())
+        try:
+            await asyncio.wait({waited, end}, return_when=asyncio.FIRST_COMPLETED)
+            if not waited.done():
+                raise Closing
+            return waited.result()
+        finally:
+            waited.cancel()
+            end.cancel()
 
     async def persist(self, change: Callable[[], T]) -> T:
         """Commit a change that has already happened in the world, however long it takes.

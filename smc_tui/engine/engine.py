@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable
 
 from smc_tui import __version__
-from smc_tui.engine.answers import Withdrawn
+from smc_tui.engine.answers import WORK, Withdrawn
 from smc_tui.engine.claim import Claim
 from smc_tui.engine.clock import Clock
 from smc_tui.engine.context import RETRY_FIRST, RETRY_LATEST, Context, Seams
@@ -84,7 +84,7 @@ class Engine:
         """
         clock = self._context.clock
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self.stop)
         with self._store.transaction():
             self._store.engine_started(__version__, clock.now(), clock.offset(), clock.factor)
@@ -229,6 +229,7 @@ class Engine:
         try:
             with self._store.transaction():
                 now = self._context.clock.now()
+                self._ledger.answer(WORK, SmcError("Engine.Stopped"))
                 self._ledger.event(ENGINE, "engine stopped", __version__)
                 self._store.save_clock(now, self._context.clock.offset())
                 self._store.engine_stopped(now)

@@ -270,7 +270,8 @@ class Keeper:
 
     async def release_leftover(self, resource: Resource) -> None:
         """Release what an engine before this one left held or half released."""
-        await lock_free(self._context.home.job_staging(resource.job_id))
+        staging = self._context.home.job_staging(resource.job_id)
+        await self._context.unless_closing(lock_free(staging))
         if resource.state is ResourceState.HELD:
             await self._context.persist(lambda: self._ledger.releasing(resource))
         self.set_aside(resource)

@@ -19,6 +19,9 @@ from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import ImageState, Phase, Status
 from smc_tui.model.things import PIN, Fault, Image, Job, ResourceState
 
+#: The code of an image whose row is there and whose manifest is not.
+_LOST = "Image.NotFound"
+
 
 class Recovery:
     """One engine's first look at its home."""
@@ -64,13 +67,15 @@ class Recovery:
                 self._context.spawn(self._keeper.remove(image), f"removal of {image.id}")
             elif image.id not in published:
                 self._lost(image)
+            elif image.fault is not None and image.fault.code == _LOST:
+                self._found(image)
         for image_id in sorted(published - known.keys() - promised):
             await self._adopt(image_id)
 
     def _lost(self, image: Image) -> None:
         if image.state is ImageState.DAMAGED:
             return
-        error = SmcError("Image.NotFound", f"{image.name} is not in the image store")
+        error = SmcError(_LOST, f"{image.name} is not in the image store")
         fault = Fault(error.code, error.detail, self._context.clock.now())
         with self._store.transaction():
             self._store.put_image(replace(image, state=ImageState.DAMAGED, fault=fault))
@@ -78,18 +83,26 @@ class Recovery:
                 ENGINE, "image lost", error.code, job_id=image.job_id, image_id=image.id
             )
 
+    def _found(self, image: Image) -> None:
+        """Take back an image that was lost: the store's disk was not there, say."""
+        with self._store.transaction():
+            self._store.put_image(replace(image, state=ImageState.AVAILABLE, fault=None))
+            self._ledger.event(
+                ENGINE, "image found", image.name, job_id=image.job_id, image_id=image.id
+            )
+
     async def _adopt(self, image_id: str) -> None:
         """Take in an image that no row tells of: an old job store was put back, say."""
         try:
             manifest = await in_thread(self._context.seams.shelf.manifest, image_id)
-        except SmcError as error:
-            self._context.log.error("cannot read %s: %s", image_id, error)
+            if manifest is None:
+                return
+            names = {job.id: job.name for job in self._store.jobs()}
+            source_name = str(manifest.provenance.get("source", ""))
+            image = image_of_manifest(manifest, names.get(manifest.job_id, ""), source_name)
+        except (SmcError, ValueError) as error:
+            self._context.log.error("cannot take in %s: %s", image_id, error)
             return
-        if manifest is None:
-            return
-        names = {job.id: job.name for job in self._store.jobs()}
-        source_name = str(manifest.provenance.get("source", ""))
-        image = image_of_manifest(manifest, names.get(manifest.job_id, ""), source_name)
         if self._store.name_taken(image.name):
             image = replace(image, name=f"{image.name[:116]}_{image.id}")
         with self._store.transaction():
@@ -135,7 +148,7 @@ class Recovery:
 
     async def _sweep(self, name: str) -> None:
         folder = self._context.home.staging / name
-        await lock_free(folder)
+        await self._context.unless_closing(lock_free(folder))
         await in_thread(remove_tree, folder)
         with self._store.transaction():
             self._ledger.event(ENGINE, "leftover removed", name)

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any
 
-from smc_tui.engine.context import Context, in_thread
+from smc_tui.engine.context import Closing, Context, in_thread
 from smc_tui.engine.keeping import Keeper, image_of_manifest, image_of_result, lock_free
 from smc_tui.engine.ledger import ENGINE, Ledger, Made
 from smc_tui.engine.worker import Cancelled, Died, Document, Ending, Failed, Paused, Result, Worker
 from smc_tui.model import estimate
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Move, Phase, Status
-from smc_tui.model.things import Counters, Job, JobSettings, Run, Source, Wish
+from smc_tui.model.things import Counters, Image, Job, JobSettings, Run, Source, Wish
 from smc_tui.model.units import rfc3339
 
 #: Progress reaches the job store at most this often, seconds.
@@ -46,6 +45,7 @@ class Active:
     before_seconds: float
     began: float
     rate: estimate.SmoothedRate
+    created: float = 0.0
     worker: Worker | None = None
     written: float = 0.0
 
@@ -132,10 +132,15 @@ class Runs:
 
     async def _take_up(self, job_id: str) -> None:
         """Resume a run: first its old worker ends, then what it left is looked at."""
-        await lock_free(self._context.home.job_staging(job_id))
         active = self._active[job_id]
+        try:
+            staging = self._context.home.job_staging(job_id)
+            await self._context.unless_closing(lock_free(staging))
+        except Closing:
+            del self._active[job_id]
+            raise
         job = self._context.store.job(job_id)
-        if job.wish is not Wish.NONE or await self._published(active.run):
+        if job.wish is not Wish.NONE or await self._published(job, active.run):
             await self._settle(job_id, Died("its engine ended"))
             return
         active.run = await self._context.persist(
@@ -158,9 +163,10 @@ class Runs:
         job = store.job(job_id)
         source = store.source(job.source_id)
         active.began = time.monotonic()
+        active.created = self._context.clock.now()
         worker = await Worker.start(
             seams.commands.sync,
-            self._description(job, active.run, source),
+            self._description(job, active, source),
             self._context.home.run_log(job.id, active.run.id),
             seams.patience.term,
         )
@@ -174,8 +180,8 @@ class Runs:
             self.stop(job)
         return await worker.listen(lambda line: self._hear(job_id, active, line))
 
-    def _description(self, job: Job, run: Run, source: Source) -> Document:
-        settings, ssh = job.settings, source.ssh
+    def _description(self, job: Job, active: Active, source: Source) -> Document:
+        settings, ssh, run = job.settings, source.ssh, active.run
         return {
             "home": str(self._context.home.path),
             "job": job.id,
@@ -207,7 +213,7 @@ class Runs:
             "limit_mbit": settings.limit_mbit,
             "compression": compression_level(settings.compression),
             "link_bps": source.link_bps,
-            "created": rfc3339(self._context.clock.now()),
+            "created": rfc3339(active.created),
         }
 
     # Hearing
@@ -279,23 +285,22 @@ class Runs:
         if isinstance(ending, Result):
             document = ending.document
             report = {name: document.get(name) for name in _REPORTED if name in document}
-            created = self._context.clock.now()
             try:
-                image = image_of_result(document, job, active.run, created)
+                image = image_of_result(document, job, active.run, active.created)
                 return Made(image, active.counters(document), report)
             except (KeyError, TypeError, ValueError) as error:
                 self._context.log.error("run %s: a strange result: %r", active.run.id, error)
-        manifest = await self._published(active.run)
-        if manifest is None:
-            return None
-        image = image_of_manifest(manifest, job.name, job.source_name)
-        report = {"change_detection": manifest.provenance.get("change_detection")}
-        return Made(image, active.run.counters, report)
+        published = await self._published(job, active.run)
+        return None if published is None else Made(published, active.run.counters, {})
 
-    async def _published(self, run: Run) -> Any:
+    async def _published(self, job: Job, run: Run) -> Image | None:
+        """Return the run's image if it is in the image store, whatever was said of it."""
         try:
-            return await in_thread(self._context.seams.shelf.manifest, run.image_id)
-        except SmcError as error:
+            manifest = await in_thread(self._context.seams.shelf.manifest, run.image_id)
+            if manifest is None:
+                return None
+            return image_of_manifest(manifest, job.name, job.source_name)
+        except (SmcError, ValueError) as error:
             self._context.log.error("run %s: %s", run.id, error)
             return None
 

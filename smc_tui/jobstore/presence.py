@@ -1,8 +1,8 @@
-"""Waking the engine, and seeing by it whether one is there.
+"""Seeing whether an engine is there, and waking it.
 
-A datagram to the engine's socket is taken by the kernel at once or refused at once:
-the socket's file outlives a killed engine, its owner does not. So one call answers
-"is an engine serving this home" with no lock taken and no time-out.
+The kernel connects to the engine's socket at once or refuses at once: the socket's file
+outlives a killed engine, its owner does not. So one call answers "is an engine serving
+this home" with no lock taken, no time-out, and without waking it.
 """
 
 from __future__ import annotations
@@ -30,13 +30,23 @@ def short_path(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
+def present(home: Home) -> bool:
+    """Return whether an engine serves this home and is ready."""
+    return _reach(home, wake_it=False)
+
+
 def wake(home: Home) -> bool:
     """Wake the engine of this home; return whether there is one."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-        out.setblocking(False)
+    return _reach(home, wake_it=True)
+
+
+def _reach(home: Home, *, wake_it: bool) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as out:
         try:
             with short_path(home.socket) as address:
-                out.sendto(b"!", address)
+                out.connect(address)
+                if wake_it:
+                    out.send(b"!")
         except BlockingIOError:
             return True  # its queue is full of wake-ups: it is there and will look
         except OSError:

@@ -22,7 +22,7 @@ from typing import Any, Self
 from smc_tui.jobstore import requests, rows
 from smc_tui.jobstore.connection import connect, translated
 from smc_tui.jobstore.home import Home
-from smc_tui.jobstore.presence import wake
+from smc_tui.jobstore.presence import present, wake
 from smc_tui.jobstore.requests import Request, RequestState
 from smc_tui.model.documents import (
     Document,
@@ -258,8 +258,8 @@ class JobStore:
     # Asking
 
     def engine_alive(self) -> bool:
-        """Wake the engine; return whether there is one."""
-        return wake(self.home)
+        """Return whether an engine serves this home and is ready."""
+        return present(self.home)
 
     def submit(
         self,

@@ -178,6 +178,17 @@ def ssh_target(value: Any) -> str:
     return value
 
 
+def absolute(value: Any) -> str:
+    """Check a path: absolute, because the engine has a working folder of its own.
+
+    Raises:
+        SmcError: InvalidParameter.Path.
+    """
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value:
+        raise SmcError("InvalidParameter.Path", f"{_short(str(value))} is no absolute path")
+    return value
+
+
 def port(value: Any) -> int | None:
     """Check a port number; None leaves it to the ssh configuration.
 

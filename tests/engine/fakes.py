@@ -48,6 +48,8 @@ def fake_inventory(target):
     """Return what a local disk looks like; ``bad-<code>`` in a path fails with that code."""
     down = Path(target["known_hosts"]).parent / "fake" / "down"
     fault = down.read_text() if down.exists() else ""
+    if fault == "slow":
+        time.sleep(60)
     if "." in fault:
         raise SmcError(fault, "as scripted")
     paths = target["disks"] or ["/dev/vda"]

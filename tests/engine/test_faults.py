@@ -268,6 +268,8 @@ def test_images_and_rows_are_brought_in_step(bench):
     stranger = {**document, "id": "m-00000001", "job_id": "j-00000001", "run_id": "r-00000001"}
     (shelf.folder / "m-00000001.json").write_text(json.dumps(stranger))
     shelf.remove(second.id)
+    strange = {**stranger, "id": "m-00000002", "consistency": "of a later version"}
+    (shelf.folder / "m-00000002.json").write_text(json.dumps(strange))
     bench.start()
     adopted = bench.store.image("m-00000001")
     assert adopted.name == f"{first.name}_m-00000001"
@@ -276,6 +278,34 @@ def test_images_and_rows_are_brought_in_step(bench):
     assert lost.state is ImageState.DAMAGED
     assert lost.fault.code == "Image.NotFound"
     assert bench.store.image(first.id) == first
+    with pytest.raises(SmcError, match=r"Image\.NotFound"):
+        bench.store.image("m-00000002")
+
+
+def test_images_that_were_away_are_taken_back(bench):
+    bench.start()
+    job_id = bench.job(start="now")
+    bench.stop()
+    (before,) = bench.store.images(job_id)
+    shelf = FakeShelf(bench.home).folder
+    away = shelf.rename(shelf.parent / "away")
+    bench.start()
+    assert bench.store.image(before.id).state is ImageState.DAMAGED
+    assert bench.ask("store.check").state is RequestState.DONE
+    assert bench.store.image(before.id).state is ImageState.DAMAGED
+    bench.stop()
+    away.rename(shelf)
+    bench.start()
+    assert bench.store.image(before.id) == before
+
+
+def test_an_engine_told_to_end_waits_for_no_source_that_does_not_answer(served):
+    (served.home.path / "fake" / "down").write_text("slow")
+    request = served.ask("source.import", "web01", paths=["/dev/vda"], wait=False)
+    began = time.monotonic()
+    assert served.stop() == 0
+    assert time.monotonic() - began < 4
+    assert served.store.request(request.id).code == "Engine.Stopped"
 
 
 def test_leftovers_are_removed_and_what_is_in_use_is_not(bench):

@@ -46,6 +46,8 @@ def test_imports_that_come_to_nothing(served):
         ("web01", {"ssh": {}}, "InvalidParameter.Missing"),
         ("web01", {"ssh": "h"}, "Source.BadAddress"),
         ("web01", {}, "InvalidParameter.Missing"),
+        ("web01", {"paths": ["vda"]}, "InvalidParameter.Path"),
+        ("web01", {"ssh": {**SSH, "config": "~/c"}}, "InvalidParameter.Path"),
         ("web01", {"paths": "/dev/vda"}, "InvalidParameter.Missing"),
         ("web01", {"paths": ["/dev/vda", "/dev/vda"]}, "DataDisk.DuplicateIndex"),
         ("web01", {"paths": ["/dev/vda"], "typo": 1}, "InvalidParameter.Unknown"),
@@ -305,7 +307,7 @@ def test_exports(imaged):
     assert described["do"] == "export"
     assert (described["disk"], described["file"]) == (0, "/tmp/x.img")
     for args, code in [
-        ({"path": "x.img"}, "InvalidParameter.Unknown"),
+        ({"path": "x.img"}, "InvalidParameter.Path"),
         ({}, "InvalidParameter.Missing"),
         ({"path": "/x", "format": "vhd"}, "InvalidParameter.Unknown"),
         ({"path": "/x", "disk": 3}, "Image.NotFound"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from smc_tui.engine.answers import WORK
 from smc_tui.engine.context import Context
@@ -14,6 +13,7 @@ from smc_tui.engine.verbs import flag, known_args, needed
 from smc_tui.engine.worker import Document
 from smc_tui.engine.works import Order, Works
 from smc_tui.jobstore.requests import Request
+from smc_tui.model import settings
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import ImageState
@@ -143,9 +143,7 @@ class ImageVerbs:
         form = args.get("format", _FORMATS[0])
         if form not in _FORMATS:
             raise SmcError("InvalidParameter.Unknown", f"the format is {' or '.join(_FORMATS)}")
-        path = needed(args, "path")
-        if not isinstance(path, str) or not Path(path).is_absolute():
-            raise SmcError("InvalidParameter.Unknown", "the file's path must be absolute")
+        path = settings.absolute(needed(args, "path"))
         disk = self._disk(image, args.get("disk"))
         facts = {
             "image": image.id,
@@ -180,7 +178,8 @@ class ImageVerbs:
         images = [each for each in self._store.images() if each.state is not ImageState.DELETING]
         if not isinstance(outcome, SmcError):
             for image in images:
-                self._proven(image)
+                if image.fault is None or image.fault.code != "Image.NotFound":
+                    self._proven(image)
             return
         problems = outcome.facts.get("problems", [])
         harmed = {problem.get("image") for problem in problems}

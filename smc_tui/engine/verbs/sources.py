@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from smc_tui.engine.answers import WORK
-from smc_tui.engine.context import Context, in_thread
+from smc_tui.engine.context import Closing, Context, in_thread
 from smc_tui.engine.ledger import Ledger
 from smc_tui.engine.verbs import known_args, needed
 from smc_tui.jobstore.requests import Request
@@ -122,7 +122,10 @@ class SourceVerbs:
             "accept_key": accept_key,
         }
         try:
-            return await in_thread(self._context.seams.inventory, target)
+            look = in_thread(self._context.seams.inventory, target)
+            return await self._context.unless_closing(look)
+        except Closing:
+            raise
         except SmcError as error:
             return error
         except Exception as error:
@@ -190,7 +193,7 @@ def _ssh(value: Any) -> Ssh | None:
     return Ssh(
         target=settings.ssh_target(needed(value, "target")),
         port=settings.port(value.get("port")),
-        config=None if config is None else str(config),
+        config=None if config is None else settings.absolute(config),
     )
 
 
@@ -199,7 +202,7 @@ def _paths(value: Any) -> list[str]:
         raise SmcError("InvalidParameter.Missing", "paths is a list of disks' paths")
     if len(set(value)) != len(value):
         raise SmcError("DataDisk.DuplicateIndex", "the same disk is named twice")
-    return value
+    return [settings.absolute(path) for path in value]
 
 
 def _disk(found: dict[str, Any]) -> Disk:
