@@ -86,13 +86,16 @@ class Benchmark:
 
 
 def our_figures(ours: SmcTui) -> str:
-    """Return what the last runs sent and stored, from the job itself."""
-    command = [sys.executable, "-m", "smc_tui", "--home", str(ours.place / "home"), "--json"]
-    said = subprocess.run([*command, "job", "show", "job"], capture_output=True, check=True)
-    runs = json.loads(said.stdout)["runs"]
+    """Return what each of our runs sent and stored, from the jobs themselves."""
+    ours.twin()
     names = ("kind", "bytes_total", "bytes_changed", "bytes_sent", "bytes_wire", "bytes_stored")
-    rows = ["| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
-    rows += ["| " + " | ".join(str(run.get(name, "")) for name in names) + " |" for run in runs]
+    rows = ["| job | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for job in ("job", "twin-job"):
+        command = [sys.executable, "-m", "smc_tui", "--home", str(ours.place / "home"), "--json"]
+        said = subprocess.run([*command, "job", "show", job], capture_output=True, check=True)
+        for run in json.loads(said.stdout)["runs"]:
+            cells = (f"{run[name]:,}" if name != "kind" else run[name] for name in names)
+            rows.append(f"| {job} | " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
 

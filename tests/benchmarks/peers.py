@@ -202,12 +202,22 @@ class SmcTui(Peer):
         if (self.place / "home").exists():
             self.run("engine", "stop")
         super().reset()
+        self.bring_in("server", "job")
+
+    def bring_in(self, source: str, job: str) -> None:
+        """Import the server and create its job."""
         server = self.scene.server
         self.run(
-            "source", "import", "server", "--ssh", "source", "--ssh-config", str(server.config),
+            "source", "import", source, "--ssh", "source", "--ssh-config", str(server.config),
             "--disk", str(self.scene.disk), "--accept-key", server.fingerprint,
         )  # fmt: skip
-        self.run("job", "create", "server", "--name", "job", "--interval", "7d", "--keep", "3")
+        settings = ("--interval", "7d", "--keep", "3", "--start", "later")
+        self.run("job", "create", source, "--name", job, *settings)
+
+    def twin(self) -> None:
+        """Migrate an identical second server."""
+        self.bring_in("twin", "twin-job")
+        self.run("job", "start", "twin-job", "--wait")
 
     def copy(self) -> None:
         self.run("job", "start", "job", "--wait")
