@@ -7,6 +7,7 @@ reads the output any more. A traceback is printed for nobody but the author.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -84,6 +85,8 @@ def _run(arguments: list[str], session: Session) -> int:
         return _report(session, error)
     except Closed:
         raise
+    except OSError as error:
+        return _report(session, _of_this_machine(error))
     except Exception as error:
         if os.environ.get(TRACEBACK):
             import traceback
@@ -95,9 +98,19 @@ def _run(arguments: list[str], session: Session) -> int:
 def _report(session: Session, error: SmcError) -> int:
     """Say what went wrong, once for people and once for programs."""
     session.out.talk(error.line)
-    if session.out.json and not session.out.documents:
+    if error.code == "Command.OutputFailed":
+        _drop_output()
+    elif session.out.json and not session.out.documents:
         session.out.document({"error": error.document()})
     return error.exit_code
+
+
+def _of_this_machine(error: OSError) -> SmcError:
+    """Return what the operating system refused in the catalogue's words."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    where = f"{error.filename}: " if error.filename else ""
+    code = "Destination.Full" if full else "Home.Unusable"
+    return SmcError(code, f"{where}{error.strerror or error}")
 
 
 def _usage(error: click.ClickException) -> SmcError:

@@ -33,6 +33,8 @@ _EPILOG = "Global options, here or before the noun: --home --json --no-start --n
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """Put a global option where it is looked for, wherever it stood on the line."""
+    if value == "":
+        raise click.BadParameter("an empty text is no folder")
     if value and not context.resilient_parsing:
         session = context.find_object(Session)
         assert session is not None, "app.run gives every command its session"
@@ -68,6 +70,7 @@ class Noun(click.Group):
     command_class = Verb
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("subcommand_metavar", "VERB [ARGS]...")
         super().__init__(*args, **kwargs)
         self.params = [*self.params, *global_options(hidden=True)]
 

@@ -9,7 +9,7 @@ import click
 
 from smc_tui.cli import pages
 from smc_tui.cli.grammar import Function, Noun, action, timeout_option, waiting
-from smc_tui.cli.jobwait import Target, wait_for
+from smc_tui.cli.jobwait import Target, brief, wait_for
 from smc_tui.cli.progress import RunWatch, following
 from smc_tui.cli.session import Deadline, Session
 from smc_tui.cli.words import job_status, named, verbs
@@ -143,8 +143,7 @@ def list_jobs(session: Session) -> None:
 @click.pass_obj
 def show(session: Session, ref: str) -> None:
     """Show a job: status, progress, settings, error, what is possible, runs, images."""
-    with session.store.snapshot():
-        job = session.store.job(ref)
+    job = session.store.job(ref)
     document = session.store.job_document(job.id)
     session.out.present(document, pages.job_page(document, verbs(job)))
 
@@ -314,8 +313,7 @@ def _stay(
             with following(session.out, RunWatch(session.store, job_id)) as follower:
                 session.finish(request, f"the migration {job_id}", deadline, follower)
         except SmcError as error:
-            job = _document(session, job_id, before)
-            error.facts["job"] = {name: job[name] for name in ("id", "name", "status")}
+            error.facts["job"] = brief(session, job_id)
             raise
         _say_run(session, request)
     return _document(session, job_id, before)

@@ -140,5 +140,11 @@ def _check(job: Job, target: Target) -> None:
         raise SmcError("ReplicationJob.NotReached", f"{job.name} is {job.state}", job=_brief(job))
 
 
+def brief(session: Session, job_id: str) -> Document:
+    """Return what an error's document says of the job; a job that is gone has no status."""
+    found = [job for job in session.store.jobs() if job.id == job_id]
+    return _brief(found[0]) if found else {"id": job_id, "name": None, "status": None}
+
+
 def _brief(job: Job) -> Document:
     return {"id": job.id, "name": job.name, "status": str(job.status)}

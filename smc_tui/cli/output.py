@@ -12,9 +12,11 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, TextIO
 
 from smc_tui.cli.tables import Table, plain_lines
+from smc_tui.model.errors import SmcError
 from smc_tui.model.units import printable
 
 #: What a page is made of.
@@ -73,6 +75,14 @@ class Output:
         """Print one line on standard error."""
         self._write(sys.stderr, self.clean(text) + "\n")
 
+    def ask(self, question: str) -> str:
+        """Ask on standard error, whatever standard output is; an end of file is no word."""
+        self._write(sys.stderr, self.clean(question) + " ")
+        answer = sys.stdin.readline()
+        if not answer.endswith("\n"):
+            self.talk("")
+        return answer.strip()
+
     def clean(self, text: str) -> str:
         """Return a text as it may be shown here."""
         shown = printable(text)
@@ -90,10 +100,15 @@ class Output:
             stream.flush()
         except BrokenPipeError:
             raise Closed from None
+        except OSError as error:
+            raise SmcError("Command.OutputFailed", str(error.strerror)) from error
 
 
 def settle_streams() -> None:
-    """Let characters that a stream's encoding lacks become ``?`` instead of failing."""
+    """See that there are streams, and that what their encoding lacks becomes ``?``."""
+    # Also so that no file of ours gets the number of one that was closed.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

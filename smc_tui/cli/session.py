@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import click
-
 from smc_tui.cli.output import Output
 from smc_tui.jobstore import Home, JobStore, Request
 from smc_tui.jobstore.presence import wake
@@ -180,7 +178,7 @@ class Session:
 
     def confirm(self, question: str) -> bool:
         """Ask yes or no, no being the default."""
-        return click.confirm(self.out.clean(question), err=True)
+        return self.out.ask(f"{question} [y/N]").lower() in ("y", "yes")
 
     def confirm_name(self, row: Action, ref: tuple[str, str], typed: str | None, loss: str) -> None:
         """Let a person type the name of what cannot be done without it.
@@ -202,10 +200,7 @@ class Session:
                     f"{row.label} {name}: without a terminal to ask on, --yes {name} is needed",
                 )
             self.out.talk(loss)
-            typed = click.prompt(
-                f"{row.label}: type {name} to go on", err=True, default="", show_default=False
-            )
-            typed = typed.strip()
+            typed = self.out.ask(f"{row.label}: type {name} to go on:")
         if typed not in (name, identity):
             raise SmcError(
                 "InvalidParameter.Confirmation",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -55,6 +57,45 @@ def test_nobody_reading_is_no_error(spawn: Spawn) -> None:
     assert process.wait(30) == app.PIPE_CLOSED
     assert process.stderr.read() == ""
     process.stdout = None
+
+
+@pytest.mark.parametrize("json_asked", [True, False])
+def test_an_output_that_is_full_is_said_to_be(spawn: Spawn, json_asked: bool) -> None:
+    with Path("/dev/full").open("w") as full:
+        process = spawn("engine", "status", *(["--json"] if json_asked else []), stdout=full)
+        assert process.wait(30) == ExitCode.FAILED
+    assert process.stderr.read() == (
+        "Command.OutputFailed: No space left on device. "
+        "Next: see where standard output goes: the disk behind it may be full\n"
+    )
+
+
+def test_streams_that_are_closed_are_no_surprise(home: Path) -> None:
+    line = f'"{sys.executable}" -m smc_tui --home "{home}" job list <&- >&- 2>&-'
+    assert subprocess.run(["sh", "-c", line], cwd=ROOT, check=False).returncode == 0
+    # Nothing of the job store's got the number of a stream.
+    assert smc_lists_nothing(home)
+
+
+def smc_lists_nothing(home: Path) -> bool:
+    """Tell whether the job store can be read and is empty."""
+    with JobStore.open(home) as store:
+        return store.jobs() == []
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(errno.ENOSPC, "Destination.Full"), (errno.EROFS, "Home.Unusable")]
+)
+def test_what_the_machine_refuses_is_said_with_the_file(
+    smc: Cli, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(number, os.strerror(number), "/some/file")
+
+    monkeypatch.setattr(JobStore, "source_documents", refused)
+    said = smc("source", "list", "--json")
+    assert (said.code, said.error["code"]) == (ExitCode.FAILED, code)
+    assert said.error["detail"] == f"/some/file: {os.strerror(number)}"
 
 
 def test_a_home_that_cannot_be(smc: Cli, tmp_path: Path) -> None:

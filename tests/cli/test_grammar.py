@@ -55,6 +55,7 @@ USAGE = [
     (("engine", "start", "--time-lapse", "0"), "InvalidParameter.CommandLine"),
     (("engine", "start", "--no-start"), "InvalidParameter.Combination"),
     (("job", "fly"), "InvalidParameter.Unknown"),
+    (("job", "list", "--home", ""), "InvalidParameter.CommandLine"),
     (("jobs",), "InvalidParameter.Unknown"),
     (("job", "list", "--colour"), "InvalidParameter.Unknown"),
     ((), "InvalidParameter.Missing"),

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -215,13 +215,15 @@ class Terminal:
 
 
 @contextmanager
-def terminal(home: Path, *arguments: str, **environment: str) -> Iterator[Terminal]:
+def terminal(
+    home: Path, *arguments: str, stdout: TextIO | None = None, **environment: str
+) -> Iterator[Terminal]:
     """Run a command on a terminal."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "smc_tui", "--home", str(home), *arguments],
         stdin=slave,
-        stdout=slave,
+        stdout=slave if stdout is None else stdout,
         stderr=slave,
         cwd=ROOT,
         env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"} | environment,
@@ -282,6 +284,24 @@ def test_a_name_is_typed_on_the_terminal(smc: Cli, disk: Path) -> None:
             screen.type(f"{typed}\n")
             assert screen.end() == code, screen.seen
     assert smc.json("job", "show", "mig")["status"] == "Finished"
+
+
+def test_a_question_leaves_standard_output_alone_and_an_end_is_an_answer(
+    smc: Cli, disk: Path, tmp_path: Path
+) -> None:
+    smc.migrated(disk)
+    for typed, code in (("\x04", 2), ("mig\n", 0)):
+        output = tmp_path / "output"
+        with output.open("w") as file:
+            arguments = ("job", "cancel", "mig", "--wait", "--json")
+            with terminal(smc.home, *arguments, stdout=file) as screen:
+                screen.until(lambda text: "type mig to go on: " in text)
+                screen.type(typed)
+                assert screen.end() == code, screen.seen
+        assert output.read_text()[0] == "{"
+        found = json.loads(output.read_text())
+        assert found.get("deleted") or found["error"]["code"] == "InvalidParameter.Confirmation"
+    assert smc.json("job", "list") == []
 
 
 def test_a_table_on_a_terminal_has_no_markup_from_data(smc: Cli, disk: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 
@@ -56,6 +57,19 @@ def test_waiting_for_the_end_of_a_job_that_is_deleted(
     smc.json("job", "cancel", "mig", "--yes", "mig", "--wait")
     assert waiting[0].wait(30) == ExitCode.NO_SUCH_OBJECT
     assert waiting[1].wait(30) == 0
+
+
+def test_a_command_whose_job_is_cancelled_meanwhile_says_so(
+    smc: Cli, large_disk: Path, spawn: Spawn
+) -> None:
+    smc.imported(large_disk)
+    options = ("--name", "mig", "--limit", "8", "--compression", "0", "--wait", "--json")
+    waiting = spawn("job", "create", "web01", *options)
+    assert waiting.stderr.readline().startswith("mig: ")
+    smc.json("job", "cancel", "mig", "--yes", "mig", "--wait")
+    out, _ = waiting.communicate(timeout=30)
+    assert waiting.returncode == ExitCode.FAILED
+    assert json.loads(out)["error"]["code"] == "ReplicationJob.Cancelled"
 
 
 def test_a_timeout_leaves_the_migration_going_on(smc: Cli, large_disk: Path) -> None:
