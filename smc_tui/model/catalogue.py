@@ -230,6 +230,9 @@ CATALOGUE: dict[str, Entry] = {
         "see smc-tui job show NAME",
         safe=_KEPT,
     ),
+    "Sync.Failed": _run(
+        "the synchronisation met something it does not know", "see the run's log, then retry"
+    ),
     "Sync.Died": _run(
         "the synchronisation's process ended without a word",
         "see the run's log and this host's memory, then retry",

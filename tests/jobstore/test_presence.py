@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import socket
 
+import pytest
+
 from smc_tui.jobstore import Home
-from smc_tui.jobstore.presence import short_path, wake
+from smc_tui.jobstore.presence import present, short_path, wake
 
 
 def listen(home):
@@ -45,3 +47,12 @@ def test_a_home_with_a_long_path(tmp_path):
     home.path.mkdir()
     with listen(home):
         assert wake(home)
+
+
+def test_looking_wakes_nobody(tmp_path):
+    home = Home(tmp_path)
+    with listen(home) as waker:
+        assert present(home)
+        with pytest.raises(BlockingIOError):
+            waker.recv(16)
+    assert not present(home)
