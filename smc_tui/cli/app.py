@@ -18,7 +18,7 @@ from smc_tui import __version__
 from smc_tui.cli.grammar import Root
 from smc_tui.cli.main import INTERRUPTED
 from smc_tui.cli.output import Closed, settle_streams
-from smc_tui.cli.session import Detached, Session
+from smc_tui.cli.session import Interrupted, Session
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.errors import SmcError
 
@@ -78,7 +78,7 @@ def _run(arguments: list[str], session: Session) -> int:
     except (click.Abort, KeyboardInterrupt):
         _report(session, SmcError("Command.Interrupted"))
         return INTERRUPTED
-    except Detached as error:
+    except Interrupted as error:
         _report(session, error)
         return INTERRUPTED
     except SmcError as error:

@@ -22,11 +22,10 @@ import click
 from smc_tui.cli import launch, pages
 from smc_tui.cli.grammar import Verb
 from smc_tui.cli.jobwait import Target, poll, wait_for
-from smc_tui.cli.main import INTERRUPTED
 from smc_tui.cli.output import Part
 from smc_tui.cli.progress import RunWatch, following
 from smc_tui.cli.sample import Change, SampleDisk, first_difference
-from smc_tui.cli.session import Deadline, Session
+from smc_tui.cli.session import Deadline, Detached, Interrupted, Session
 from smc_tui.cli.words import named, size, span
 from smc_tui.model.documents import Document
 from smc_tui.model.errors import SmcError
@@ -58,7 +57,7 @@ PATIENCE = 120.0
 )
 @click.option("--keep", is_flag=True, help="Leave the home folder and the sample disk there.")
 @click.pass_obj
-def demo(session: Session, headless: bool, mebibytes: int, keep: bool) -> int | None:
+def demo(session: Session, headless: bool, mebibytes: int, keep: bool) -> None:
     """Show the whole way on a sample server, in about half a minute.
 
     A sample disk is made and imported, migrated in full, changed, kept in step by the
@@ -74,9 +73,8 @@ def demo(session: Session, headless: bool, mebibytes: int, keep: bool) -> int | 
         with _ending_as_interrupt(), _engine(session):
             workspace = Path(tempfile.mkdtemp(prefix="demo-", dir=home.path))
             receipt = Demo(session, SampleDisk(workspace / "server.img", mebibytes * MIB)).play()
-    except KeyboardInterrupt:
-        session.out.talk("The demo was interrupted.")
-        return INTERRUPTED
+    except (KeyboardInterrupt, Detached):
+        raise Interrupted("the demo was interrupted and is over") from None
     finally:
         session.close()
         if given or keep:
@@ -87,7 +85,6 @@ def demo(session: Session, headless: bool, mebibytes: int, keep: bool) -> int | 
         session.out.document(receipt)
     if not receipt["equal"]:
         raise SmcError("Demo.NotEqual", f"they differ at byte {receipt['first_difference']}")
-    return None
 
 
 @contextmanager

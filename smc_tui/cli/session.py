@@ -38,11 +38,18 @@ class Deadline:
         return left if most is None else min(left, most)
 
 
-class Detached(SmcError):
+class Interrupted(SmcError):
+    """^C where there is more to say than that."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("Command.Interrupted", detail)
+
+
+class Detached(Interrupted):
     """^C while waiting: the command ends, what it waited for goes on."""
 
     def __init__(self, what: str) -> None:
-        super().__init__("Command.Interrupted", f"{what} goes on in the engine")
+        super().__init__(f"{what} goes on in the engine")
 
 
 class Session:
