@@ -170,6 +170,18 @@ def load_extension(name, packed):
         os.close(handle)
 
 
+def most_memory():
+    """Return the most memory this process has had, in bytes.
+
+    Not ru_maxrss: that remembers the process which started this one.
+    """
+    with open("/proc/self/status") as file:
+        for line in file:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
 def find_module(name):
     """Return an installed module or None, whatever is wrong with it."""
     try:
@@ -348,6 +360,20 @@ class Desk:
             self.changed.notify_all()
 
 
+class Kept:
+    """The chunks of an answered segment, until every W for it has been served.
+
+    Two workers may serve two slices of one segment at once, so the one that
+    ends last frees the buffers: a W is counted in when it arrives, by the one
+    thread that takes requests in, and out when it has been sent.
+    """
+
+    def __init__(self, chunks):
+        self.chunks = chunks
+        self.owed = 0
+        self.closed = False
+
+
 class Agent:
     """Workers that read, hash and send; one thread that takes requests in."""
 
@@ -357,7 +383,7 @@ class Agent:
         self.hasher = Blake2b()
         self.zstd = None
         self.desk = Desk()
-        self.kept = {}  # (disk, segment) -> {chunk: buffer}
+        self.kept = {}  # (disk, segment) -> Kept
         self.bytes_read = 0
         self.lock = threading.Lock()
 
@@ -384,8 +410,8 @@ class Agent:
             b"H": self.configure,
             b"X": self.extend,
             b"O": self.open,
-            b"S": self.later,
-            b"W": self.later,
+            b"S": self.scan_later,
+            b"W": self.send_later,
             b"P": self.ping,
             b"F": self.finish,
         }
@@ -397,7 +423,7 @@ class Agent:
             kind, body = frame
             if kind not in handlers:
                 raise Refusal("Protocol.Malformed", "a frame of kind %r" % kind)
-            handlers[kind](*((kind, body) if kind in b"SW" else (body,)))
+            handlers[kind](body)
 
     def configure(self, body):
         """Start the workers; from here on digests are of the hash named in the answer."""
@@ -432,9 +458,20 @@ class Agent:
         self.disks[asked["disk"]] = disk
         self.channel.write_json(b"o", dict(disk.facts(), disk=asked["disk"]))
 
-    def later(self, kind, body):
-        """Queue a request for the workers."""
-        self.desk.put(kind, body)
+    def scan_later(self, body):
+        """Queue a scan."""
+        self.desk.put(b"S", body)
+
+    def send_later(self, body):
+        """Queue a W and count it in."""
+        index, segment, _, last = struct.unpack_from("<HIBB", body)
+        with self.lock:
+            kept = self.kept.get((index, segment))
+            if kept is None or kept.closed:
+                raise Refusal("Protocol.Malformed", "segment %d is not kept" % segment)
+            kept.owed += 1
+            kept.closed = bool(last)
+        self.desk.put(b"W", body)
 
     def ping(self, body):
         """Send back as many bytes as asked: the other side measures the link."""
@@ -450,7 +487,7 @@ class Agent:
             {
                 "states": {str(index): disk.state() for index, disk in self.disks.items()},
                 "cpu_seconds": used.ru_utime + used.ru_stime,
-                "most_memory": used.ru_maxrss * 1024,
+                "most_memory": most_memory(),
                 "bytes_read": self.bytes_read,
             },
         )
@@ -502,36 +539,37 @@ class Agent:
         with self.lock:
             self.bytes_read += read
             if kept:
-                self.kept[index, segment] = kept
+                self.kept[index, segment] = Kept(kept)
         self.desk.release(CHUNKS - len(kept), [view] if view else [])
         header = struct.pack("<HIHH", index, segment, changed, zeros)
         self.channel.write(b"a", header, b"".join(digests))
 
     def send(self, body):
-        """Send the wanted blocks of a kept segment; the last W frees its buffers."""
-        index, segment, level, last = struct.unpack_from("<HIBB", body)
+        """Send the wanted blocks of a kept segment; after the last W its buffers are free."""
+        index, segment, level, _ = struct.unpack_from("<HIBB", body)
         bits = int.from_bytes(body[8:40], "little")
-        kept = self.kept.get((index, segment))
-        if kept is None:
-            raise Refusal("Protocol.Malformed", "segment %d is not kept" % segment)
+        kept = self.kept[index, segment]
         wanted = [block for block in range(CHUNKS * BLOCKS) if bits >> block & 1]
         for start in range(0, len(wanted), DATA_FRAME):
-            self.send_blocks(index, segment, kept, wanted[start : start + DATA_FRAME], level)
-        if last:
-            with self.lock:
-                del self.kept[index, segment]
-            self.desk.release(len(kept), kept.values())
+            blocks = wanted[start : start + DATA_FRAME]
+            self.send_blocks(index, segment, kept.chunks, blocks, level)
+        with self.lock:
+            kept.owed -= 1
+            if kept.owed or not kept.closed:
+                return
+            del self.kept[index, segment]
+        self.desk.release(len(kept.chunks), kept.chunks.values())
 
-    def send_blocks(self, index, segment, kept, wanted, level):
+    def send_blocks(self, index, segment, chunks, wanted, level):
         """Send one data frame."""
         rows = [struct.pack("<HIH", index, segment, len(wanted))]
         payloads = []
         pack = self.compressor(level)
         for block in wanted:
-            if block // BLOCKS not in kept:
+            if block // BLOCKS not in chunks:
                 raise Refusal("Protocol.Malformed", "block %d is not kept" % block)
             at = block % BLOCKS * BLOCK
-            encoding, payload = pack(kept[block // BLOCKS][at : at + BLOCK])
+            encoding, payload = pack(chunks[block // BLOCKS][at : at + BLOCK])
             rows.append(struct.pack("<BBI", block, encoding, len(payload)))
             payloads.append(payload)
         self.channel.write(b"d", b"".join(rows), *payloads)

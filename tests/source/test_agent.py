@@ -156,6 +156,33 @@ def test_many_segments_go_round_in_bounded_memory(client, tmp_path):
     assert footprint["most_memory"] < 150 << 20
 
 
+def test_slices_of_a_segment_are_sent_before_its_buffers_are_used_again(client, tmp_path):
+    """Two workers may send slices of one segment; the last to end frees it, not the last asked."""
+    path = tmp_path / "large"
+    count = 24
+    with path.open("wb") as file:
+        for number in range(count):
+            file.write(os.urandom(SEGMENT))
+    client.open_disk(0, str(path))
+    for number in range(count):
+        client.scan(0, number, protocol.NO_EXPECTATION)
+    digests = {}
+    arrived = 0
+    while arrived < count * 256:
+        frame = client.read(30)
+        assert frame is not None
+        if frame[0] == b"a":
+            told = protocol.parse_answer(frame[1])
+            digests[told.segment] = b"".join(blocks for _, _, blocks in told.chunks())
+            for at in range(0, 256, 8):
+                client.want(0, told.segment, 0, at == 248, 0xFF << at)
+        else:
+            for block, _, payload in protocol.parse_data(frame[1]).rows:
+                name = digests[protocol.parse_data(frame[1]).segment][block * 32 :][:32]
+                assert blake3(payload).digest() == name
+                arrived += 1
+
+
 def test_the_state_tells_of_writes(client, disk):
     before = client.open_disk(0, str(disk)).state
     assert client.finish()["states"]["0"] == before
