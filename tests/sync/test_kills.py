@@ -20,32 +20,48 @@ SIZE = 96 * MIB
 AGENT = "i=sys.stdin.buffer"
 
 
-def processes(words: str) -> list[int]:
-    """Return the processes whose command line holds the words."""
+def parent_of(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def processes(words: str, above: int) -> list[int]:
+    """Return the descendants of a process whose command line holds the words."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
+        with contextlib.suppress(OSError):
             if words in path.read_bytes().replace(b"\0", b" ").decode(errors="replace"):
                 found.append(int(path.parent.name))
-        except OSError:
-            continue
-    return found
+    return [pid for pid in found if above in ancestors(pid)]
 
 
-def victims(run: Run, victim: str) -> list[int]:
+def ancestors(pid: int) -> list[int]:
+    above = []
+    while pid > 1:
+        pid = parent_of(pid)
+        above.append(pid)
+    return above
+
+
+def victims(run: Run, victim: str, server: Sshd | None) -> list[int]:
+    """Return the processes of this run (or of the server's sessions) to be killed."""
+    here = run.process.pid
+    there = server.process.pid if server else here
     match victim:
         case "sync":
-            return [run.process.pid]
+            return [here]
         case "agent":
-            return processes(AGENT)
+            return processes(AGENT, there)
         case "ssh":
-            return [pid for pid in processes("HostKeyAlias=") if pid not in processes("sh -c")]
+            return processes("HostKeyAlias=", here)
         case _:
-            return [pid for pid in processes("sshd: ") if pid not in processes("[listener]")]
+            return processes("sshd: ", there)
 
 
-def kill(run: Run, victim: str) -> None:
-    for pid in victims(run, victim):
+def kill(run: Run, victim: str, server: Sshd | None = None) -> None:
+    for pid in victims(run, victim, server):
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -58,7 +74,9 @@ def wait_a_random_while(run: Run, longest: float, chance: random.Random) -> None
         run.process.wait(chance.uniform(0, longest))
 
 
-def rounds_of_kills(job: Job, victim: str, count: int, seed: int) -> None:
+def rounds_of_kills(
+    job: Job, victim: str, count: int, seed: int, server: Sshd | None = None
+) -> None:
     """Change the disk, run, kill, and prove everything, so many times."""
     chance = random.Random(seed)
     published = set()
@@ -66,7 +84,7 @@ def rounds_of_kills(job: Job, victim: str, count: int, seed: int) -> None:
         change_disk(job.paths[0], 200, seed=seed * 1000 + turn)
         run = job.start(kind="Manual")
         wait_a_random_while(run, 1.2, chance)
-        kill(run, victim)
+        kill(run, victim, server)
         last = run.last()
         assert last.get("kind") in (None, "error", "result"), last
         if last.get("kind") == "error":
@@ -107,7 +125,7 @@ def test_kills_at_random_moments_over_ssh(job, tmp_path, victim, seed):
     try:
         job.ssh = {"target": "source", "port": None, "config": str(server.config)}
         job.survey(server.fingerprint)
-        rounds_of_kills(job, victim, 8, seed)
+        rounds_of_kills(job, victim, 8, seed, server)
     finally:
         server.stop()
 
