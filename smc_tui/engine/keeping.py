@@ -20,7 +20,7 @@ from smc_tui.engine.context import Context, in_thread
 from smc_tui.engine.ledger import ENGINE, Ledger
 from smc_tui.jobstore.home import Home
 from smc_tui.model.errors import SmcError
-from smc_tui.model.lifecycle import Consistency, ImageState
+from smc_tui.model.lifecycle import Consistency, ImageState, Status
 from smc_tui.model.retention import kept, to_remove
 from smc_tui.model.things import Image, Job, Resource, ResourceState, Run
 from smc_tui.model.units import parse_instant
@@ -208,11 +208,8 @@ class Keeper:
     async def _clean(self, job_id: str) -> None:
         await self.release(job_id)
         job = await self._context.persist(lambda: self._ledger.finish(self._store.job(job_id)))
-        if job.wish == "cancel":
-            gone = await self._context.persist(
-                lambda: self._ledger.delete(self._store.job(job_id), ENGINE)
-            )
-            await self._delete(gone.id)
+        if job.status is Status.DELETING:
+            await self._delete(job_id)
 
     def delete(self, job: Job) -> None:
         """Release what a Deleting job holds and take it off the table, beside the loop."""

@@ -40,7 +40,7 @@ from smc_tui.jobstore.writer import JobWriter
 from smc_tui.model import schedule
 from smc_tui.model.errors import SmcError
 from smc_tui.model.ids import Kind, new_id
-from smc_tui.model.lifecycle import Move, RunKind, Status, after, can
+from smc_tui.model.lifecycle import Move, RunKind, SourceState, Status, after, can
 from smc_tui.model.things import (
     INTERMEDIATE,
     Counters,
@@ -233,6 +233,7 @@ class Ledger:
         with self.store.transaction():
             self.store.put_image(made.image)
             self.store.put_run(ended)
+            self._seen(job.source_id)
             facts = {"run_id": run.id, "image_id": made.image.id}
             self.event(ENGINE, "image published", made.image.name, job, **facts)
             changes: dict[str, Any] = {
@@ -252,6 +253,12 @@ class Ledger:
             done = {f"bytes_{name}": count for name, count in asdict(made.counters).items()}
             self.event(ENGINE, "run ended", str(job.state), job, **facts, **done)
         return job
+
+    def _seen(self, source_id: str) -> None:
+        """Note that a source that was thought to be gone has just been read to its end."""
+        source = self.store.source(source_id)
+        if source.state is SourceState.UNAVAILABLE:
+            self.store.put_source(replace(source, state=SourceState.AVAILABLE, fault=None))
 
     def _after_image(self, job: Job, run: Run, image: Image) -> Job:
         """Set the next run; a pause that came too late for this run holds the next one."""
@@ -350,8 +357,8 @@ class Ledger:
         """Take a cleaned job to Finished; a cancel that came meanwhile then deletes it."""
         with self.store.transaction():
             run = self.store.run(job.run_id) if job.run_id else None
-            wish = Wish.CANCEL if job.wish is Wish.CANCEL else Wish.NONE
-            job = self._put(job, Move.CLEANED, run_id=None, completing=False, wish=wish)
+            cancelled = job.wish is Wish.CANCEL
+            job = self._put(job, Move.CLEANED, run_id=None, completing=False, wish=Wish.NONE)
             self.event(ENGINE, "finished", str(job.state), job)
             result = {"status": str(job.status)}
             self.answer(finish_awaited(job.id), result)
@@ -361,6 +368,9 @@ class Ledger:
                     "ReplicationJob.InvalidStatus", f"{job.name} is {job.state} already"
                 )
                 self.answer(stop_awaited(run.id), late)
+            if cancelled:
+                job = self._put(job, Move.DELETE)
+                self.event(ENGINE, "deleting", str(job.state), job)
         return job
 
     def forget(self, job: Job) -> None:

@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -344,6 +345,30 @@ async def test_a_folder_that_cannot_be_removed_keeps_no_job_from_its_end(tmp_pat
     await inside.serve()
     assert inside.store.resource(job_id) is None
     assert list(inside.home.staging.iterdir()) == []
+    inside.close()
+
+
+async def test_a_cancel_while_it_is_cleaned_up(tmp_path, monkeypatch):
+    inside = Inside(Home(tmp_path / "home"), monkeypatch)
+    await inside.serve()
+    await inside.ask("source.import", "web01", ssh=None, paths=["/dev/vda"])
+    created = await inside.ask("job.create", "web01", name="job-a", once=True, start="now")
+    let_go = threading.Event()
+    monkeypatch.setattr("smc_tui.engine.keeping.remove_tree", lambda folder: let_go.wait(10))
+    inside.shelf.kept[inside.puppet.description["image"]] = inside.puppet.manifest()
+    inside.puppet.end(Result(inside.puppet.result()))
+    while str(inside.store.job("job-a").state) != "Running:Cleaning":
+        await inside.wait_a_little()
+    asked = inside.store.submit("job.cancel", "job-a")
+    inside.engine._round()
+    assert inside.store.request(asked).state is RequestState.ACCEPTED
+    assert str(inside.store.job("job-a").state) == "Running:Cleaning"
+    let_go.set()
+    await inside.settle()
+    assert inside.store.jobs() == []
+    assert inside.store.request(asked).state is RequestState.DONE
+    assert inside.store.request(created.id).result["status"] == "Finished"
+    assert len(inside.store.images()) == 1
     inside.close()
 
 

@@ -288,3 +288,28 @@ def test_image_names_are_unique(served):
         "job.create", "web02", name="web02-1", start="now", once=True, image_name="gold"
     ).result["job"]
     assert [image.name for image in served.store.images()] == ["gold", f"gold_{job}"]
+
+
+def test_two_command_lines_at_once_make_one_run(served):
+    job_id = served.job(start="now")
+    served.script({"segments": 40, "pace": 0.01})
+    asked = [served.store.submit("job.sync", "web01-1") for _ in range(4)]
+    asked += [served.store.submit("job.complete", "web01-1", {"last_sync": True})]
+    ends = [served.store.wait(request, ended=True, timeout=20) for request in asked]
+    assert [end.state for end in ends] == [RequestState.DONE] + [RequestState.REFUSED] * 4
+    assert {end.code for end in ends[1:]} == {"ReplicationJob.InvalidStatus"}
+    assert len(served.store.runs(job_id)) == 2
+
+
+def test_two_cancels_are_one(served):
+    job_id = served.job(start="now")
+    served.script({"segments": 400, "pace": 0.02})
+    served.ask("job.sync", "web01-1", wait=False)
+    served.until_status("Running:Syncing")
+    asked = [served.store.submit("job.cancel", job_id) for _ in range(3)]
+    ends = [served.store.wait(request, ended=True, timeout=20) for request in asked]
+    # The last may come when the job is gone already.
+    assert {end.code for end in ends} <= {"", "ReplicationJob.NotFound"}
+    assert ends[0].state is RequestState.DONE
+    actions = [event.action for event in served.store.events(job_id)]
+    assert actions.count("deleting") == actions.count("deleted") == 1

@@ -338,3 +338,14 @@ def test_stopping_the_engine(served):
     assert served.engine.wait(timeout=20) == 0
     assert not served.store.engine_alive()
     assert served.store.engine_document()["status"] == "stopped"
+
+
+def test_a_run_that_succeeds_shows_that_its_source_is_there(served):
+    served.job()
+    down = served.home.path / "fake" / "down"
+    down.write_text("SourceServer.Offline")
+    served.refused("source.check", "web01")
+    assert served.store.source("web01").state is SourceState.UNAVAILABLE
+    served.ask("job.start", "web01-1")
+    assert served.store.source("web01").state is SourceState.AVAILABLE
+    assert served.store.source("web01").fault is None
