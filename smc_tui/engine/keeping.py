@@ -220,11 +220,8 @@ class Keeper:
         await self._context.persist(lambda: self._ledger.forget(self._store.job(job_id)))
 
     async def release(self, job_id: str) -> None:
-        """Release a job's intermediate resource, if it holds one.
-
-        For a job that cannot start meanwhile; otherwise see ``set_aside``.
-        """
-        resource = self._store.resource(job_id)
+        """Release a job's intermediate resource, if it holds one."""
+        resource = await self._context.persist(lambda: self._store.resource(job_id))
         if resource is not None:
             if resource.state is ResourceState.HELD:
                 await self._context.persist(lambda: self._ledger.releasing(resource))
@@ -237,33 +234,30 @@ class Keeper:
         Only while the folder is this resource's: one that has been taken over by a
         resource held since then stays where it is.
         """
-        current = self._store.resource(resource.job_id)
-        if current is None or current.id != resource.id:
-            return
-        aside = self._aside(resource)
-        if not aside.exists():
-            # A folder that cannot be renamed is met again when it cannot be removed.
+        if self._owns_folder(resource) and not self._aside(resource).exists():
+            # A folder that cannot be renamed is met again by ``finish_release``.
             with contextlib.suppress(OSError):
-                self._context.home.job_staging(resource.job_id).rename(aside)
+                self._context.home.job_staging(resource.job_id).rename(self._aside(resource))
 
     async def finish_release(self, resource: Resource) -> None:
-        """Remove what ``set_aside`` has renamed and take the resource off the books.
+        """Remove what ``set_aside`` has renamed, and nothing else, then take it off the books.
 
         A folder that cannot be removed keeps no job from its end: the resource stays in
         the table as Releasing, and the engine's next start tries again.
         """
-        current = self._store.resource(resource.job_id)
-        own = current is not None and current.id == resource.id
-        folders = [self._aside(resource)]
-        if own:
-            folders.append(self._context.home.job_staging(resource.job_id))
+        staging = self._context.home.job_staging(resource.job_id)
         try:
-            for folder in folders:
-                await in_thread(remove_tree, folder)
+            await in_thread(remove_tree, self._aside(resource))
+            if self._owns_folder(resource) and staging.exists():
+                raise OSError(f"{staging} cannot be renamed")
         except OSError as error:
             self._context.log.error("cannot release %s: %s", resource.id, error)
             return
         await self._context.persist(lambda: self._ledger.released(resource))
+
+    def _owns_folder(self, resource: Resource) -> bool:
+        current = self._store.resource(resource.job_id)
+        return current is not None and current.id == resource.id
 
     async def release_leftover(self, resource: Resource) -> None:
         """Release what an engine before this one left held or half released."""

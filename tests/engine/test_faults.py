@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from smc_tui.engine import keeping
 from smc_tui.engine.claim import Claim
 from smc_tui.engine.worker import Result
 from smc_tui.jobstore import Home, RequestState
@@ -22,7 +23,7 @@ from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import ImageState, Status
 from smc_tui.model.things import ResourceState
 from tests.engine.fakes import MIB, FakeShelf
-from tests.engine.inside import Inside
+from tests.engine.inside import DIED, Inside
 
 SEGMENTS = 12
 
@@ -345,6 +346,39 @@ async def test_a_folder_that_cannot_be_removed_keeps_no_job_from_its_end(tmp_pat
     await inside.serve()
     assert inside.store.resource(job_id) is None
     assert list(inside.home.staging.iterdir()) == []
+    inside.close()
+
+
+async def test_a_start_while_its_last_area_is_removed(tmp_path, monkeypatch):
+    """What the new run stages is its own: the removal of the old area never touches it."""
+    inside = Inside(Home(tmp_path / "home"), monkeypatch)
+    await inside.serve()
+    await inside.ask("source.import", "web01", ssh=None, paths=["/dev/vda"])
+    created = await inside.ask("job.create", "web01", name="job-a", start="now")
+    staging = inside.home.job_staging(created.result["job"])
+    staging.mkdir(parents=True)
+    inside.puppet.end(DIED)
+    await inside.settle()
+    let_go, remove = threading.Event(), keeping.remove_tree
+
+    def slowly(folder):
+        let_go.wait(10)
+        remove(folder)
+
+    monkeypatch.setattr(keeping, "remove_tree", slowly)
+    released = inside.store.submit("job.release", "job-a")
+    started = inside.store.submit("job.start", "job-a")
+    inside.engine._round()
+    assert inside.store.request(started).state is RequestState.ACCEPTED
+    assert not staging.exists()
+    staging.mkdir()
+    (staging / "map").write_text("new")
+    let_go.set()
+    await inside.settle()
+    assert inside.store.request(released).state is RequestState.DONE
+    assert [path.name for path in inside.home.staging.iterdir()] == [staging.name]
+    assert (staging / "map").read_text() == "new"
+    assert inside.store.resource(created.result["job"]).state is ResourceState.HELD
     inside.close()
 
 
