@@ -6,8 +6,8 @@ id never tells how many jobs came before it.
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from enum import StrEnum
 
 
@@ -29,7 +29,8 @@ _ID = re.compile(r"[a-z]-[0-9a-f]{8}")
 
 def new_id(kind: Kind) -> str:
     """Return a fresh id such as ``j-8f2a91c4``."""
-    return f"{kind.value}-{secrets.token_hex(4)}"
+    # The same source as secrets.token_hex, whose import takes 10 ms of a command's start.
+    return f"{kind.value}-{os.urandom(4).hex()}"
 
 
 def is_id(text: str, kind: Kind) -> bool:
