@@ -121,13 +121,17 @@ class SshCat(Peer):
 
 
 class Rsync(Peer):
-    """rsync over SSH, in place, with its block comparison."""
+    """rsync over SSH, in place, with its block comparison.
+
+    ``--ignore-times``: a disk has no time stamp that tells whether it was written to.
+    """
 
     name = "rsync --inplace --no-whole-file"
     needs = "rsync"
 
     def copy(self) -> None:
-        words = ("rsync", "--inplace", "--no-whole-file", "--fsync", "-e", " ".join(self.scene.ssh))
+        options = ("--inplace", "--no-whole-file", "--ignore-times", "--fsync")
+        words = ("rsync", *options, "-e", " ".join(self.scene.ssh))
         self.call(*words, f"source:{self.scene.disk}", str(self.place / "copy"))
 
 
