@@ -122,6 +122,12 @@ def timeout_option(function: Function) -> Function:
     return click.option("--timeout", type=seconds, metavar="T", help=text)(function)
 
 
+def staying(function: Function) -> Function:
+    """Give a verb that always stays to the end ``--timeout``, and ``--wait`` for nothing."""
+    told = click.option("--wait", is_flag=True, hidden=True, expose_value=False)
+    return told(timeout_option(function))
+
+
 def waiting(function: Function) -> Function:
     """Give a verb ``--wait`` and ``--timeout``."""
     text = "Stay to the end, with a progress bar."

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from smc_tui.cli import pages
-from smc_tui.cli.grammar import Noun, action, timeout_option, waiting
+from smc_tui.cli.grammar import Noun, action, staying
 from smc_tui.cli.progress import WorkWatch, following
 from smc_tui.cli.session import Deadline, Session
 from smc_tui.cli.words import named, size
@@ -53,7 +53,7 @@ def show(session: Session, ref: str) -> None:
     show_default=True,
     help="Format of the file; raw is sparse.",
 )
-@waiting
+@staying
 @click.pass_obj
 def export(
     session: Session,
@@ -61,7 +61,6 @@ def export(
     file: str,
     disk: int | None,
     format_name: str,
-    wait: bool,
     timeout: float | None,
 ) -> None:
     """Export a disk of an image; it always stays until the file is complete."""
@@ -74,9 +73,9 @@ def export(
 
 @action(noun, ActionId.IMAGE_VERIFY, "Read and hash every block of an image.")
 @_REF
-@waiting
+@staying
 @click.pass_obj
-def verify(session: Session, ref: str, wait: bool, timeout: float | None) -> None:
+def verify(session: Session, ref: str, timeout: float | None) -> None:
     """Verify an image; it always stays until the end."""
     image, result = work_on(session, ActionId.IMAGE_VERIFY, ref, {}, timeout)
     session.out.present({**result, "image": image["id"]}, [f"{named(image)} is verified."])
@@ -84,25 +83,27 @@ def verify(session: Session, ref: str, wait: bool, timeout: float | None) -> Non
 
 @action(noun, ActionId.IMAGE_PIN, "Keep an image from retention until it is unpinned.")
 @_REF
+@staying
 @click.pass_obj
-def pin(session: Session, ref: str) -> None:
+def pin(session: Session, ref: str, timeout: float | None) -> None:
     """Pin an image."""
-    image, _ = work_on(session, ActionId.IMAGE_PIN, ref, {}, None)
+    image, _ = work_on(session, ActionId.IMAGE_PIN, ref, {}, timeout)
     _show_again(session, image, "is pinned: retention passes over it")
 
 
 @action(noun, ActionId.IMAGE_UNPIN, "Let retention have a pinned image again.")
 @_REF
+@staying
 @click.pass_obj
-def unpin(session: Session, ref: str) -> None:
+def unpin(session: Session, ref: str, timeout: float | None) -> None:
     """Unpin an image."""
-    image, _ = work_on(session, ActionId.IMAGE_UNPIN, ref, {}, None)
+    image, _ = work_on(session, ActionId.IMAGE_UNPIN, ref, {}, timeout)
     _show_again(session, image, "is no longer pinned")
 
 
 @action(noun, ActionId.IMAGE_DELETE, "Delete an image; `store collect` then frees its room.")
 @_REF
-@timeout_option
+@staying
 @click.pass_obj
 def delete(session: Session, ref: str, yes: str | None, timeout: float | None) -> None:
     """Delete an image."""

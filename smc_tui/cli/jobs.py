@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from smc_tui.cli import pages
-from smc_tui.cli.grammar import Function, Noun, action, timeout_option, waiting
+from smc_tui.cli.grammar import Function, Noun, action, staying, timeout_option, waiting
 from smc_tui.cli.jobwait import Target, brief, wait_for
 from smc_tui.cli.progress import RunWatch, following
 from smc_tui.cli.session import Deadline, Session
@@ -170,7 +170,7 @@ def sync(session: Session, ref: str, wait: bool, timeout: float | None) -> None:
 @_REF
 @click.argument("interval", metavar="1h..7d")
 @_KEEP
-@timeout_option
+@staying
 @click.pass_obj
 def interval(
     session: Session, ref: str, interval: str, keep: str | None, timeout: float | None
@@ -225,7 +225,7 @@ def cancel(session: Session, ref: str, yes: str | None, wait: bool, timeout: flo
 
 @action(noun, ActionId.RELEASE, "Release what an unfinished job holds; a retry then starts anew.")
 @_REF
-@timeout_option
+@staying
 @click.pass_obj
 def release(session: Session, ref: str, yes: str | None, timeout: float | None) -> None:
     """Release a job's intermediate resource."""
@@ -243,7 +243,7 @@ def release(session: Session, ref: str, yes: str | None, timeout: float | None) 
 @_VALID
 @_IMAGE_NAME
 @_DESCRIPTION
-@timeout_option
+@staying
 @click.pass_obj
 def modify(session: Session, /, ref: str, timeout: float | None, **given: Any) -> None:
     """Modify a job."""

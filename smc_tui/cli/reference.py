@@ -15,7 +15,6 @@ from pathlib import Path
 import click
 
 from smc_tui.cli.app import PIPE_CLOSED, root
-from smc_tui.cli.grammar import GLOBAL_OPTIONS
 from smc_tui.cli.main import INTERRUPTED
 from smc_tui.model.catalogue import ExitCode
 
@@ -80,13 +79,10 @@ def _commands() -> Iterator[tuple[str, str]]:
 
 def _usage(words: str, command: click.Command) -> str:
     """Return a command with its parameters, as they would be typed."""
-    own = [each for each in command.params if f"--{each.name}".replace("_", "-") not in _GLOBAL]
+    own = [each for each in command.params if not getattr(each, "hidden", False)]
     own.sort(key=lambda each: (isinstance(each, click.Option), each.name == "yes"))
     shown = [words, *filter(None, map(_parameter, own))]
     return " ".join(shown).replace("|", "\\|")
-
-
-_GLOBAL = frozenset(GLOBAL_OPTIONS)
 
 
 def _parameter(parameter: click.Parameter) -> str:

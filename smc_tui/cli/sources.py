@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from smc_tui.cli import pages
-from smc_tui.cli.grammar import Noun, action, only, timeout_option
+from smc_tui.cli.grammar import Noun, action, only, staying
 from smc_tui.cli.session import Deadline, Session
 from smc_tui.cli.words import named
 from smc_tui.model import settings
-from smc_tui.model.actions import ActionId
+from smc_tui.model.actions import ACTIONS, ActionId
 from smc_tui.model.documents import Document
 from smc_tui.model.errors import SmcError
 
@@ -44,7 +44,7 @@ _BRACKETED = re.compile(r"((?:[^@]*@)?)\[([^\]]*)\](?::(.*))?", re.DOTALL)
 @click.option(
     "--accept-key", metavar="FINGERPRINT", help="Accept the host key with this fingerprint."
 )
-@timeout_option
+@staying
 @click.pass_obj
 def import_source(
     session: Session,
@@ -166,7 +166,7 @@ def show(session: Session, source: str) -> None:
 @click.option(
     "--accept-key", metavar="FINGERPRINT", help="Accept the host key with this fingerprint."
 )
-@timeout_option
+@staying
 @click.pass_obj
 def check(session: Session, source: str, accept_key: str | None, timeout: float | None) -> None:
     """Check a source."""
@@ -177,11 +177,15 @@ def check(session: Session, source: str, accept_key: str | None, timeout: float 
 
 @action(noun, ActionId.SOURCE_REMOVE, "Forget a source that no unfinished job uses; images stay.")
 @click.argument("source", metavar="S")
-@timeout_option
+@click.option("--yes", metavar="NAME", hidden=True)
+@staying
 @click.pass_obj
-def remove(session: Session, source: str, timeout: float | None) -> None:
-    """Remove a source."""
+def remove(session: Session, source: str, yes: str | None, timeout: float | None) -> None:
+    """Remove a source. No name is asked for; one that is given must be the right one."""
     document = session.store.source_document(source)
+    if yes is not None:
+        row = ACTIONS[ActionId.SOURCE_REMOVE]
+        session.confirm_name(row, (document["id"], document["name"]), yes, "")
     what = f"removing {document['name']}"
     session.do("source.remove", document["id"], what=what, deadline=Deadline(timeout))
     session.out.present(

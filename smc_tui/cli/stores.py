@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from smc_tui.cli.grammar import Noun, waiting
+from smc_tui.cli.grammar import Noun, staying
 from smc_tui.cli.output import Part
 from smc_tui.cli.pages import field
 from smc_tui.cli.progress import WorkWatch, following
@@ -22,9 +22,9 @@ noun = Noun("store", help="The image store: check it, free room, see what it hol
 
 
 @noun.command("check", short_help="Read every record of the store and name what is damaged.")
-@waiting
+@staying
 @click.pass_obj
-def check(session: Session, wait: bool, timeout: float | None) -> None:
+def check(session: Session, timeout: float | None) -> None:
     """Read and hash every record of the store, and see that all images are complete.
 
     Exit status 8 when something is damaged; the next synchronisation of a source
@@ -35,9 +35,9 @@ def check(session: Session, wait: bool, timeout: float | None) -> None:
 
 
 @noun.command("collect", short_help="Free what no image and no job needs any more.")
-@waiting
+@staying
 @click.pass_obj
-def collect(session: Session, wait: bool, timeout: float | None) -> None:
+def collect(session: Session, timeout: float | None) -> None:
     """Free what no image and no job needs any more; running jobs are not in its way.
 
     What running synchronisations might still use is freed by the next collection.
@@ -47,9 +47,9 @@ def collect(session: Session, wait: bool, timeout: float | None) -> None:
 
 
 @noun.command("stats", short_help="Tell what the store holds.")
-@waiting
+@staying
 @click.pass_obj
-def stats(session: Session, wait: bool, timeout: float | None) -> None:
+def stats(session: Session, timeout: float | None) -> None:
     """Tell what the store holds."""
     result = _work(session, "stats", "Counting", timeout)
     session.out.present(result, stats_page(result))

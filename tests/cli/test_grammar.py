@@ -173,6 +173,18 @@ def test_no_command_shows_the_help_as_a_slip(smc: Cli) -> None:
     assert "complete" in said.err
 
 
+def test_every_verb_that_asks_for_something_takes_wait_and_timeout() -> None:
+    context = click.Context(root)
+    asking = [action.verb for action in ACTIONS.values() if action.verb and not action.needs]
+    asking += ["source.import", "job.create", "store.check", "store.collect", "store.stats"]
+    for each in asking:
+        noun_name, _, verb_name = each.partition(".")
+        noun = root.get_command(context, noun_name)
+        assert isinstance(noun, click.Group)
+        names = {parameter.name for parameter in noun.commands[verb_name].params}
+        assert {"wait", "timeout"} <= names, each
+
+
 def test_every_action_that_can_be_done_has_its_verb_and_its_friction() -> None:
     context = click.Context(root)
     for action in ACTIONS.values():
@@ -183,6 +195,9 @@ def test_every_action_that_can_be_done_has_its_verb_and_its_friction() -> None:
         assert isinstance(noun, click.Group)
         verb = noun.commands[verb_name]
         assert (verb.help or "").startswith(f"{action.label}: ")
-        takes_name = any(parameter.name == "yes" for parameter in verb.params)
+        takes_name = any(
+            parameter.name == "yes" and not getattr(parameter, "hidden", False)
+            for parameter in verb.params
+        )
         assert takes_name == (action.friction is Friction.TYPE_NAME), action.verb
         assert ("cannot be undone" in (verb.help or "")) == action.final

@@ -130,7 +130,9 @@ def test_sources_are_checked_and_removed(smc: Cli, disk: Path) -> None:
     said = smc("source", "check", "web01", "--json")
     assert (said.code, said.error["code"]) == (ExitCode.FAILED, "Disk.NotFound")
     assert smc.json("source", "list")[0]["error"]["code"] == "Disk.NotFound"
-    gone = smc.json("source", "remove", source["id"])
+    said = smc("source", "remove", source["id"], "--yes", "web02", "--json")
+    assert (said.code, said.error["code"]) == (ExitCode.USAGE, "InvalidParameter.Confirmation")
+    gone = smc.json("source", "remove", source["id"], "--wait")
     assert (gone["id"], gone["deleted"]) == (source["id"], True)
     assert smc.json("source", "list") == []
 
