@@ -2,7 +2,7 @@
 
 The intruder acts at a chosen point of a running collection: before or after
 each of its transactions, before each of its other durable calls, between the
-roots that it reads. All choices of points are tried.
+roots that it reads. All points are tried, and every third pair of them.
 """
 
 from __future__ import annotations
@@ -159,7 +159,9 @@ def _tries(home: Path, intruder: Intruder, acts: int) -> Iterator[tuple[World, S
     _collect(world, intruder)
     last = intruder.points + 1
     world.close()
-    for points in combinations_with_replacement(range(1, last + 1), acts):
+    choices = list(combinations_with_replacement(range(1, last + 1), acts))
+    # Of pairs every third: each point still stands first and second many times.
+    for points in choices[:: 1 if acts == 1 else 3]:
         shutil.rmtree(home)
         shutil.copytree(whole, home)
         world = World(home, intruder)
