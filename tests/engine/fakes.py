@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -154,7 +155,10 @@ class Bench:
         return request.code
 
     def script(self, *scripts):
-        (self.home.path / "fake" / "script.json").write_text(json.dumps(list(scripts)))
+        folder = self.home.path / "fake"
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a worker may be reading
+            (folder / "script.json").write_text(json.dumps(list(scripts)))
 
     def source(self, name="web01", paths=("/dev/vda",)):
         return self.ask("source.import", name, ssh=None, paths=list(paths)).result["source"]
