@@ -14,7 +14,7 @@ from smc_tui.jobstore.presence import wake
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.errors import SmcError
 
-noun = Noun("engine", help="The process that schedules and supervises: run, start, stop, status.")
+noun = Noun("engine", help="The process that does it: run, start, stop, status.")
 
 _LAPSE = click.option(
     "--time-lapse",
