@@ -215,7 +215,11 @@ class Link:
         )
         link = cls(process)
         text = zlib.compress(program.read_bytes(), 9)
-        link.write(b"%d\n" % len(text) + text)
+        try:
+            link.write(b"%d\n" % len(text) + text)
+        except SmcError:
+            link.close()
+            raise
         return link
 
     def write(self, data: bytes) -> None:
