@@ -161,7 +161,7 @@ def test_slices_of_a_segment_are_sent_before_its_buffers_are_used_again(client, 
     path = tmp_path / "large"
     count = 24
     with path.open("wb") as file:
-        for number in range(count):
+        for _ in range(count):
             file.write(os.urandom(SEGMENT))
     client.open_disk(0, str(path))
     for number in range(count):
