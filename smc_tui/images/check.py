@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from smc_tui.images.blocks import NAME, ZERO_BLOCK, ZERO_LIST, Kind, split
+from smc_tui.images.blocks import ZERO_BLOCK, ZERO_LIST, Kind, split
 from smc_tui.images.changemap import map_health
 from smc_tui.images.collect import alone
 from smc_tui.images.files import Files, reading
@@ -27,10 +27,11 @@ from smc_tui.images.index import NAMES_A_STATEMENT, Index, Place, Row, State, Us
 from smc_tui.images.manifest import DiskManifest
 from smc_tui.images.manifest import read as read_manifest
 from smc_tui.images.objects import Objects
-from smc_tui.images.packs import Found, pack_ids, pack_path, prove, scan
+from smc_tui.images.packs import Found, batches, pack_ids, pack_path, prove, scan
 from smc_tui.images.paths import Paths
+from smc_tui.images.progress import Progress, no_progress
 from smc_tui.images.recover import recover
-from smc_tui.images.roots import LiveSet, Progress, no_progress, roots
+from smc_tui.images.roots import LiveSet, roots
 from smc_tui.model.errors import SmcError
 from smc_tui.model.geometry import BLOCK, SEGMENT
 
@@ -198,14 +199,9 @@ class _Checker:
             self.suspects[pack] = f"it has {size} bytes of {length}"
 
     def _scan_pack(self, fd: int, pack: int, end: int, total: int, confirmed: set[bytes]) -> None:
-        batch: list[Found] = []
-        for found in scan(fd, 0, end):
-            batch.append(found)
-            if len(batch) == NAMES_A_STATEMENT:
-                self._check_batch(pack, batch, confirmed)
-                batch = []
-                self.progress("checking packs", self.report.bytes, max(total, self.report.bytes))
-        self._check_batch(pack, batch, confirmed)
+        for batch in batches(scan(fd, 0, end)):
+            self._check_batch(pack, batch, confirmed)
+            self.progress("checking packs", self.report.bytes, max(total, self.report.bytes))
 
     def _check_batch(self, pack: int, batch: Sequence[Found], confirmed: set[bytes]) -> None:
         places = self.index.places([found.header.name for found in batch])
@@ -246,24 +242,27 @@ class _Checker:
 
     def _repair(self) -> None:
         """Put right the rows of bad names that prove whole somewhere in the packs."""
-        bad = self.index.bad()
-        for pack in pack_ids(self.paths.packs) if bad else ():
+        for pack in pack_ids(self.paths.packs) if self.index.any_bad() else ():
             path = pack_path(self.paths.packs, pack)
+            length = self.index.acknowledged_length(pack)
             with suppress(FileNotFoundError), reading(path), path.open("rb", buffering=0) as file:
-                rows = [
-                    Row(header.name, pack, offset, header.length, header.encoding, header.kind)
-                    for offset, header, payload in scan(
-                        file.fileno(), 0, self.index.acknowledged_length(pack)
-                    )
-                    if header.name in bad and prove(header, payload) is not None
-                ]
-                self.index.add(rows, {})
-                bad -= {row.name for row in rows}
-                self.report.repaired += len(rows)
+                for batch in batches(scan(file.fileno(), 0, length)):
+                    self._repair_batch(pack, batch)
         if self.report.repaired:
             self.report.notes.append(
                 f"{self.report.repaired} rows of the index have been put right"
             )
+
+    def _repair_batch(self, pack: int, batch: Sequence[Found]) -> None:
+        states = dict(self.index.states([found.header.name for found in batch]))
+        rows = {
+            header.name: Row(header.name, pack, offset, header.length, header.encoding, header.kind)
+            for offset, header, payload in batch
+            if states.get(header.name) == State.BAD and prove(header, payload) is not None
+        }
+        if rows:
+            self.index.add(rows.values(), {})
+            self.report.repaired += len(rows)
 
     def _name_packs(self) -> None:
         """Name the packs that are lost in whole or in part, with records that are missed."""
@@ -273,35 +272,30 @@ class _Checker:
 
     def _name_damage(self) -> None:
         """Name every bad block and list with the images, disks and places that need it."""
-        bad = self.index.bad()
-        if not bad:
+        if not self.index.any_bad():
             return
-        needed: set[bytes] = set()
         for image in self.paths.images():
             path = self.paths.manifest(image)
-            if path in self.unread or not path.exists():
-                continue
-            for disk in read_manifest(path).disks:
-                needed |= self._damage_of(image, disk, bad)
-        unneeded = len(bad - needed)
+            with suppress(FileNotFoundError):  # removed meanwhile
+                for disk in read_manifest(path).disks if path not in self.unread else ():
+                    self._name_damage_of(image, disk)
+        unneeded = sum(map(len, self.live.pages(State.BAD, live=False)))
         if unneeded:
-            self.report.notes.append(f"{unneeded} damaged records that no image needs")
+            self.report.notes.append(f"{unneeded} damaged records that nothing needs")
 
-    def _damage_of(self, image: str, disk: DiskManifest, bad: set[bytes]) -> set[bytes]:
-        needed: set[bytes] = set()
-        for segment, digest in enumerate(split(disk.segments)):
+    def _name_damage_of(self, image: str, disk: DiskManifest) -> None:
+        for segment, digest in enumerate(disk.lists()):
             if digest == ZERO_LIST:
                 continue
             start = segment * SEGMENT
             fetched = self.objects.fetch([digest], Kind.LIST)
-            for name, harm in fetched.harms.items():
-                needed.add(name)
-                self._problem("list", name.hex(), f"disk {disk.index} at {start}: {harm}", image)
-            names = bytes(fetched.texts.get(digest, b""))
-            for at in range(0, len(names), NAME):
-                name = names[at : at + NAME]
-                if name in bad and name != ZERO_BLOCK:
-                    needed.add(name)
-                    place = start + at // NAME * BLOCK
-                    self._problem("block", name.hex(), f"disk {disk.index} at {place}", image)
-        return needed
+            if digest in fetched.harms:
+                harm = fetched.harms[digest]
+                self._problem("list", digest.hex(), f"disk {disk.index} at {start}: {harm}", image)
+                continue
+            names = split(bytes(fetched.texts[digest]))
+            states = dict(self.index.states(list(set(names) - {ZERO_BLOCK})))
+            for number, name in enumerate(names):
+                if states.get(name) == State.BAD:
+                    place = f"disk {disk.index} at {start + number * BLOCK}"
+                    self._problem("block", name.hex(), place, image)

@@ -54,6 +54,7 @@ from smc_tui.images.files import Files, try_lock, writing
 from smc_tui.images.index import Index, State
 from smc_tui.images.objects import Objects
 from smc_tui.images.paths import Paths
+from smc_tui.images.progress import Progress, no_progress
 from smc_tui.images.recover import recover
 from smc_tui.images.registry import (
     barrier,
@@ -63,7 +64,7 @@ from smc_tui.images.registry import (
     living,
     set_barrier,
 )
-from smc_tui.images.roots import LiveSet, Progress, no_progress
+from smc_tui.images.roots import LiveSet
 from smc_tui.model.errors import SmcError
 
 _CONDEMNED = "condemned"

@@ -32,6 +32,7 @@ from smc_tui.images.objects import Objects
 from smc_tui.images.packs import (
     Found,
     PackWriter,
+    batches,
     encode_header,
     pack_ids,
     pack_path,
@@ -40,7 +41,7 @@ from smc_tui.images.packs import (
     scan,
 )
 from smc_tui.images.paths import Paths
-from smc_tui.images.roots import Progress
+from smc_tui.images.progress import Progress
 from smc_tui.model.errors import SmcError
 
 _DEAD_SHARE = 0.2  # below, copying costs more than the bytes are worth
@@ -198,13 +199,7 @@ class _Compactor:
     def _copy(self, fd: int, pack: int, size: int, writer: PackWriter) -> list[_Move]:
         """Copy the records that rows point to; return where they were and are."""
         moves: list[_Move] = []
-        batch: list[Found] = []
-        for found in scan(fd, 0, size):
-            batch.append(found)
-            if len(batch) == NAMES_A_STATEMENT:
-                moves += self._copy_batch(pack, batch, writer)
-                batch = []
-        if batch:
+        for batch in batches(scan(fd, 0, size)):
             moves += self._copy_batch(pack, batch, writer)
         return moves
 

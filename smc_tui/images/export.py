@@ -18,9 +18,9 @@ from smc_tui.images.files import Files
 from smc_tui.images.index import Index
 from smc_tui.images.manifest import DiskManifest
 from smc_tui.images.paths import Paths
+from smc_tui.images.progress import Progress, no_progress
 from smc_tui.images.qcow2 import Qcow2Writer
 from smc_tui.images.reader import damage
-from smc_tui.images.roots import Progress, no_progress
 from smc_tui.images.stream import Segment, stream
 from smc_tui.images.verify import damages
 from smc_tui.model.errors import SmcError

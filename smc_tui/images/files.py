@@ -141,6 +141,9 @@ class Files:
             fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 os.fsync(fd)
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # a file system that has no such thing
+                    raise
             finally:
                 os.close(fd)
 
@@ -157,11 +160,14 @@ class Files:
             path.unlink(missing_ok=True)
 
     def mkdir(self, path: Path) -> None:
-        """Make a folder and those above it, readable by the owner alone."""
+        """Make a folder and those above it, durable and readable by the owner alone."""
         with writing(path):
-            if not path.is_dir():
-                self.before("mkdir", path)
-                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if path.is_dir():
+                return
+            self.mkdir(path.parent)
+            self.before("mkdir", path)
+            path.mkdir(mode=0o700, exist_ok=True)
+            self.fsync_dir(path.parent)
 
     def commit(self, connection: sqlite3.Connection, path: Path) -> None:
         """Commit a transaction of the index, durable when this returns."""

@@ -30,6 +30,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +47,7 @@ MAGIC = b"SMC1"
 _FIELDS = struct.Struct(">4sBBHI32s")
 _CRC = struct.Struct(">I")
 HEADER = _FIELDS.size + _CRC.size
+RECORDS_A_BATCH = 256
 _WINDOW = 4 * MIB
 _SECTOR = 4096
 
@@ -194,6 +196,12 @@ def scan(fd: int, start: int, end: int) -> Iterator[Found]:
         # A magic cut in two by the window's end lies in the last three bytes.
         next_magic = window.find(MAGIC, at - base + 1)
         at = base + next_magic if next_magic >= 0 else max(at + 1, base + len(window) - 3)
+
+
+def batches(found: Iterator[Found]) -> Iterator[list[Found]]:
+    """Yield records some at a time, as many as one statement of the index looks up."""
+    while batch := list(islice(found, RECORDS_A_BATCH)):
+        yield batch
 
 
 def proven(fd: int, start: int, end: int) -> Iterator[Found]:

@@ -13,58 +13,34 @@ before it is read: what is proven was read from where it must last.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from smc_tui.images.files import Files, reading, try_lock
 from smc_tui.images.index import Index, Row
-from smc_tui.images.packs import pack_ids, pack_path, proven, record_size
+from smc_tui.images.packs import batches, pack_ids, pack_path, proven, record_size
 from smc_tui.images.paths import Paths
 
-_ROWS_A_BATCH = 4096
 _PAGE = 4096
 
 
-@dataclass
-class Recovery:
-    """What was found.
-
-    Args:
-        packs: packs that had a tail.
-        records: good records entered into the index.
-        cut: torn bytes cut off.
-    """
-
-    packs: int = 0
-    records: int = 0
-    cut: int = 0
-
-
-def recover(paths: Paths, files: Files, index: Index) -> Recovery:
+def recover(paths: Paths, files: Files, index: Index) -> None:
     """Enter the tails of all packs without a writer into the index.
 
     Raises:
-        SmcError: Destination.Full, Destination.IoError, Store.IndexDamaged.
+        SmcError: Destination.Full, Destination.IoError, Store.IndexDamaged, Store.Unreadable.
     """
-    recovery = Recovery()
     acknowledged = index.acknowledged()
     for pack in pack_ids(paths.packs):
         path = pack_path(paths.packs, pack)
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError:
-            continue
-        if pack not in acknowledged or size > acknowledged[pack]:
-            _recover_pack(path, pack, files, index, recovery)
-    return recovery
+        with suppress(FileNotFoundError), reading(path):
+            if path.stat().st_size > acknowledged.get(pack, -1):
+                _recover_pack(path, pack, files, index)
 
 
-def _recover_pack(path: Path, pack: int, files: Files, index: Index, recovery: Recovery) -> None:
-    try:
-        with reading(path):
-            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
+def _recover_pack(path: Path, pack: int, files: Files, index: Index) -> None:
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         if not try_lock(fd) or not os.fstat(fd).st_nlink:
             return
@@ -72,13 +48,11 @@ def _recover_pack(path: Path, pack: int, files: Files, index: Index, recovery: R
         start = index.acknowledged_length(pack)
         size = os.fstat(fd).st_size
         if size > start:
-            recovery.packs += 1
-            with reading(path):
-                end = _enter_tail(fd, path, pack, start, size, files, index, recovery)
+            tail = _Tail(fd, path, pack, start, size)
+            end = tail.enter(files, index)
             if end < size:
                 files.truncate(fd, end, path)
                 files.fsync(fd, path)
-                recovery.cut += size - end
             size = end
         if size == 0:
             files.unlink(path)
@@ -86,29 +60,25 @@ def _recover_pack(path: Path, pack: int, files: Files, index: Index, recovery: R
         os.close(fd)
 
 
-def _enter_tail(
-    fd: int,
-    path: Path,
-    pack: int,
-    start: int,
-    size: int,
-    files: Files,
-    index: Index,
-    recovery: Recovery,
-) -> int:
-    """Index the good records of a tail; return where the last of them ends."""
-    files.fsync(fd, path)
-    files.fsync_dir(path.parent)
-    os.posix_fadvise(fd, start // _PAGE * _PAGE, 0, os.POSIX_FADV_DONTNEED)
-    end = start
-    rows: list[Row] = []
-    for offset, header, _ in proven(fd, start, size):
-        end = offset + record_size(header.length)
-        rows.append(Row(header.name, pack, offset, header.length, header.encoding, header.kind))
-        recovery.records += 1
-        if len(rows) == _ROWS_A_BATCH:
-            index.add(rows, {pack: end})
-            rows = []
-    if end > start:
-        index.add(rows, {pack: end})
-    return end
+@dataclass(frozen=True)
+class _Tail:
+    """The bytes of a pack that nobody has acknowledged."""
+
+    fd: int
+    path: Path
+    pack: int
+    start: int
+    size: int
+
+    def enter(self, files: Files, index: Index) -> int:
+        """Index the good records; return where the last of them ends."""
+        files.fsync(self.fd, self.path)
+        files.fsync_dir(self.path.parent)
+        os.posix_fadvise(self.fd, self.start // _PAGE * _PAGE, 0, os.POSIX_FADV_DONTNEED)
+        end = self.start
+        for batch in batches(proven(self.fd, self.start, self.size)):
+            offset, header, _ = batch[-1]
+            end = offset + record_size(header.length)
+            rows = [Row(h.name, self.pack, at, h.length, h.encoding, h.kind) for at, h, _ in batch]
+            index.add(rows, {self.pack: end})
+        return end

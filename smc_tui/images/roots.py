@@ -9,7 +9,7 @@ one SQL statement each.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -21,17 +21,10 @@ from smc_tui.images.files import index_error
 from smc_tui.images.index import NAMES_A_STATEMENT, State
 from smc_tui.images.objects import Objects
 from smc_tui.images.paths import Paths
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much is done and how much there is, in bytes
-or things as the first says. What it raises ends the work at a safe point."""
+from smc_tui.images.progress import Progress, no_progress
 
 NAMES_A_PAGE = 1024
 _CACHE_KIB = 32 * 1024
-
-
-def no_progress(_doing: str, _done: int, _total: int) -> None:
-    """Tell nobody."""
 
 
 def roots(paths: Paths) -> Iterator[tuple[Path, Iterator[bytes]]]:
@@ -153,17 +146,6 @@ class LiveSet:
         return set(self._query(f"SELECT name FROM lists WHERE name IN ({holes})", list(digests)))
 
     # Asking ----------------------------------------------------------------
-
-    def holds(self, names: Sequence[bytes]) -> set[bytes]:
-        """Return those of the names that are live; at most 256."""
-        holes = ",".join("?" * len(names))
-        return set(
-            self._query(
-                f"SELECT name FROM blocks WHERE name IN ({holes})"
-                f" UNION ALL SELECT name FROM lists WHERE name IN ({holes})",
-                [*names, *names],
-            )
-        )
 
     def pages(self, state: State, *, live: bool) -> Iterator[list[bytes]]:
         """Yield the stored names in a state that are live, or are not, some at a time.

@@ -189,13 +189,19 @@ class Session:
             self.checkpoint()
         with self._lock:
             self._raise_if_broken()
-            pack = self._pack_for(sum(HEADER + len(payload) for _, _, payload in objects))
+            fresh = {
+                name: (encoding, payload)
+                for name, encoding, payload in objects
+                if name not in _ZEROS and not self._is_waiting(name)
+            }
+            if not fresh:
+                return 0
+            size = sum(HEADER + len(payload) for _, payload in fresh.values())
+            pack = self._pack_for(size)
             position = pack.position
             buffers: list[Bytes] = []
             rows: dict[bytes, Row] = {}
-            for name, encoding, payload in objects:
-                if name in rows or name in _ZEROS or self._is_waiting(name):
-                    continue
+            for name, (encoding, payload) in fresh.items():
                 length = len(payload)
                 if length > MAX_STORED:
                     raise ValueError(f"a payload of {length} bytes")
@@ -203,11 +209,9 @@ class Session:
                 buffers.append(encode_header(kind, encoding, length, name))
                 buffers.append(payload)
                 position += HEADER + length
-            appended = position - pack.position
-            if appended:
-                self._write(pack, buffers, appended)
-                self._pending.update(rows)
-            return appended
+            self._write(pack, buffers, size)
+            self._pending.update(rows)
+            return size
 
     def _write(self, pack: PackWriter, buffers: list[Bytes], size: int) -> None:
         end = pack.position
@@ -249,6 +253,8 @@ class Session:
         with self._flush_lock:
             with self._lock:
                 self._raise_if_broken()
+                if not self._pending:
+                    return
                 rows, self._pending = self._pending, {}
                 self._flushing = rows
                 full, self._full = self._full, []
@@ -256,10 +262,9 @@ class Session:
                 lengths = {pack.id: pack.position for pack in packs}
                 new_pack, self._new_pack = self._new_pack, False
             try:
-                if rows:
-                    self._sync(packs, lengths, new_pack=new_pack)
-                    self._registration.index.add(rows.values(), lengths)
-                    self._acknowledged.update(lengths)
+                self._sync(packs, lengths, new_pack=new_pack)
+                self._registration.index.add(rows.values(), lengths)
+                self._acknowledged.update(lengths)
             except SmcError as error:
                 with self._lock:
                     self._broken = error
@@ -301,7 +306,7 @@ class Session:
         for disk in manifest.disks:
             self._require_lists(manifest.id, disk)
         path = self._paths.manifest(manifest.id)
-        if path.exists():
+        if path.exists() or self._paths.removed_manifest(manifest.id).exists():
             raise SmcError("Image.Exists", f"{manifest.id} is published already", image=manifest.id)
         self._files.replace(path, parts)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from smc_tui.images.blocks import Kind
 from smc_tui.images.index import Index, State
-from smc_tui.images.packs import pack_ids, pack_path, record_size
+from smc_tui.images.packs import HEADER, pack_ids, pack_path
 from smc_tui.images.paths import Paths
 from smc_tui.model.geometry import BLOCK
 
@@ -52,9 +52,11 @@ def stats(paths: Paths, index: Index) -> Stats:
     """
     blocks = lists = used = condemned = damaged = 0
     for kind, state, count, size in index.query(
-        "SELECT kind, state, count(*), sum(length) FROM blocks GROUP BY kind, state"
+        "SELECT kind, state, count(*), sum(CASE WHEN pack THEN length + ? ELSE 0 END)"
+        " FROM blocks GROUP BY kind, state",
+        [HEADER],
     ):
-        used += size + count * record_size(0)
+        used += size
         condemned += count if state == State.CONDEMNED else 0
         damaged += count if state == State.BAD else 0
         if state == State.GOOD:
@@ -65,8 +67,6 @@ def stats(paths: Paths, index: Index) -> Stats:
     for pack in packs:
         with suppress(FileNotFoundError):
             on_disk += pack_path(paths.packs, pack).stat().st_size
-    ((missing,),) = index.query("SELECT count(*) FROM blocks WHERE state <> 0 AND pack = 0")
-    used -= missing * record_size(0)
     ((sessions,),) = index.query("SELECT count(*) FROM sessions")
     return Stats(
         images=len(paths.images()),

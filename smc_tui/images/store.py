@@ -10,19 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from smc_tui.images import manifest as manifests
-from smc_tui.images.blocks import NAME, ZERO_BLOCK, ZERO_LIST, ZERO_NAMES, Bytes, Kind, split
+from smc_tui.images.blocks import ZERO_BLOCK, ZERO_LIST, ZERO_NAMES, Bytes, Kind, split
 from smc_tui.images.changemap import ChangeMap
 from smc_tui.images.check import Problem, Report, check
 from smc_tui.images.collect import Collection, collect
 from smc_tui.images.export import Exported, Format, Source, export
-from smc_tui.images.files import Files, writing
-from smc_tui.images.index import Index
+from smc_tui.images.files import Files, reading, writing
+from smc_tui.images.index import Index, State
 from smc_tui.images.manifest import DiskManifest, ImageManifest
 from smc_tui.images.objects import Harm, Objects
 from smc_tui.images.paths import Paths
+from smc_tui.images.progress import Progress, no_progress
 from smc_tui.images.reader import DiskReader
 from smc_tui.images.rebuild import rebuild
-from smc_tui.images.roots import Progress, no_progress
 from smc_tui.images.session import Session
 from smc_tui.images.stats import Stats, stats
 from smc_tui.images.verify import Verification, verify
@@ -124,15 +124,18 @@ class ImageStore:
         """Remove an image; the collection frees later what nothing else refers to.
 
         The manifest is set aside rather than deleted: a session that has read
-        its lists may still build on them (collect.py). Removing twice is once.
+        its lists may still build on them (collect.py).
 
         Raises:
             SmcError: Image.NotFound, Destination.IoError.
         """
         path = self.paths.manifest(image_id)
-        if not path.exists():
-            raise SmcError("Image.NotFound", f"no image {image_id}", image=image_id)
-        self._files.rename(path, self.paths.removed_manifest(image_id))
+        try:
+            self._files.rename(path, self.paths.removed_manifest(image_id))
+        except SmcError:
+            if path.exists():
+                raise
+            raise SmcError("Image.NotFound", f"no image {image_id}", image=image_id) from None
         self._files.fsync_dir(self.paths.removed)
         self._files.fsync_dir(self.paths.manifests)
 
@@ -207,7 +210,8 @@ class ImageStore:
     def segments_to_heal(self, known: ChangeMap | bytes) -> set[int]:
         """Return the segments whose list, or any block of it, is damaged or missing.
 
-        At once when nothing is damaged; else every list is read.
+        At once when nothing is known to be damaged; else every list is read and
+        every name looked up.
 
         Args:
             known: the change map of a disk, or its root list, 32 bytes a segment.
@@ -217,16 +221,23 @@ class ImageStore:
         """
         if not self._index().any_bad():
             return set()
-        bad = self._index().bad()
         objects = Objects(self.paths, self._index)
         try:
             return {
                 segment
                 for segment, digest in _numbered_lists(known)
-                if digest != ZERO_LIST and _needs_healing(digest, bad, objects)
+                if digest != ZERO_LIST and self._needs_healing(digest, objects)
             }
         finally:
             objects.close()
+
+    def _needs_healing(self, digest: bytes, objects: Objects) -> bool:
+        fetched = objects.fetch([digest], Kind.LIST)
+        if digest in fetched.harms:
+            return True
+        names = set(split(bytes(fetched.texts[digest]))) - {ZERO_BLOCK}
+        states = dict(self._index().states(list(names)))
+        return len(states) < len(names) or State.BAD in states.values()
 
     def rebuild_index(self) -> int:
         """Make the index anew from the packs; return its rows.
@@ -334,16 +345,6 @@ def _numbered_lists(known: ChangeMap | bytes) -> Iterator[tuple[int, bytes]]:
             yield segment, record[1]
 
 
-def _needs_healing(digest: bytes, bad: set[bytes], objects: Objects) -> bool:
-    if digest in bad:
-        return True
-    fetched = objects.fetch([digest], Kind.LIST)
-    if digest not in fetched.texts:
-        return True
-    names = bytes(fetched.texts[digest])
-    return any(names[at : at + NAME] in bad for at in range(0, len(names), NAME))
-
-
 @contextmanager
 def _door(paths: Paths) -> Iterator[None]:
     """Let one at a time make what the store needs; the next one waits and finds it made."""
@@ -362,11 +363,8 @@ def _prepare(paths: Paths, files: Files) -> None:
         files.mkdir(folder)
     if not paths.format.exists():
         files.replace(paths.format, [f"{_FORMAT} {VERSION}\n".encode()])
-    try:
-        with paths.format.open("rb") as file:
-            words = file.read(100).decode("ascii", "replace").rsplit(maxsplit=1)
-    except OSError as error:
-        raise SmcError("Store.Unreadable", f"{paths.format}: {error.strerror}") from error
+    with reading(paths.format), paths.format.open("rb") as file:
+        words = file.read(100).decode("ascii", "replace").rsplit(maxsplit=1)
     if len(words) != 2 or words[0] != _FORMAT or not words[1].isdigit():
         detail = f'{paths.format} does not say "{_FORMAT} {VERSION}"'
         raise SmcError("Store.Damaged", detail, path=str(paths.format))

@@ -14,7 +14,7 @@ from smc_tui.images.index import Index
 from smc_tui.images.manifest import DiskManifest, ImageManifest
 from smc_tui.images.objects import Harm
 from smc_tui.images.paths import Paths
-from smc_tui.images.roots import Progress, no_progress
+from smc_tui.images.progress import Progress, no_progress
 from smc_tui.images.stream import Segment, stream
 from smc_tui.model.geometry import BLOCK, SEGMENT
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from smc_tui.images import BLOCK, name_of
+from smc_tui.images import BLOCK, ZERO_BLOCK, name_of
 from smc_tui.images.files import Files
 from smc_tui.model.errors import SmcError
 from tests.images.faulty import Died, Fault, FaultyFiles
@@ -160,6 +160,33 @@ def test_a_write_that_failed_counts_for_nothing_and_the_session_goes_on(home: Pa
         names = [name_of(block(seed)) for seed in (1, 2, 4, 5, 7)]
         assert session.have(names) == {names[0], names[1], names[4]}
     assert world.store.check().records == 3
+    world.close()
+
+
+@pytest.mark.parametrize("first", ["zeros", "a write that fails"])
+def test_a_new_pack_is_in_its_folder_before_it_is_acknowledged(home: Path, first: str) -> None:
+    """Also if the first thing that was to go into it did not, and a checkpoint came between."""
+    calls: list[str] = []
+
+    class Telling(FaultyFiles):
+        def before(self, call: str, path: Path) -> None:
+            calls.append(f"{call} {path.name}")
+            super().before(call, path)
+
+    files = Telling(-9, Fault.TORN)
+    world = World(home, files)
+    with world.store.session("r") as session:
+        if first == "zeros":
+            assert session.put([(ZERO_BLOCK, 0, memoryview(bytes(BLOCK)))]) == 0
+        else:
+            files.at = files.calls + 1
+            with pytest.raises(SmcError):
+                put(session, [block(1)])
+        session.checkpoint()
+        calls.clear()
+        put(session, [block(2)])
+        session.checkpoint()
+    assert calls.index("fsync_dir packs") < calls.index("commit index.db")
     world.close()
 
 
