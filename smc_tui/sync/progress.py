@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _INTERVAL = 0.25  # s between two lines to the engine
+_SHORTEST = 0.1  # s; a rate over less than this is chance
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Progress:
     stored: int = 0
     held_by: str = ""
     _told: tuple[float, int, int] = (0.0, 0, 0)
+    _rates: tuple[float, float] = (0.0, 0.0)
 
     def sum(self, name: str) -> int:
         """Return a count over all disks."""
@@ -57,10 +59,13 @@ class Progress:
     def tell(self, now: float) -> None:
         """Write one progress line; rates are over the time since the last one."""
         at, compared, wire = self._told
-        took = max(now - at, 1e-6)
+        took = now - at
         done = self.sum("compared")
-        self._told = (now, done, self.wire)
-        first = at == 0.0
+        if at == 0.0:
+            self._told = (now, done, self.wire)
+        elif took >= _SHORTEST:
+            self._rates = ((done - compared) / took, (self.wire - wire) / took)
+            self._told = (now, done, self.wire)
         self.say(
             "progress",
             phase=self.phase,
@@ -70,8 +75,8 @@ class Progress:
             sent=self.sum("sent"),
             wire=self.wire,
             disks=[vars(disk) for disk in self.disks],
-            read_bps=0.0 if first else (done - compared) / took,
-            wire_bps=0.0 if first else (self.wire - wire) / took,
+            read_bps=self._rates[0],
+            wire_bps=self._rates[1],
             held_by=self.held_by,
         )
 
