@@ -75,6 +75,10 @@ class Works:
             ending = await self._run(request, order)
         except OSError as error:
             ending = Died(str(error))
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            # A fault of ours; the request must not stay open for ever because of it.
+            self._context.log.exception("%s %s", request.verb, request.id)
+            ending = Died(f"{type(error).__name__}: {error}")
         outcome = self._outcome(ending)
         await self._context.persist(lambda: self._settle(request, order, outcome))
 
