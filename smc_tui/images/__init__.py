@@ -13,7 +13,9 @@ One face: ``ImageStore``. What it is built of, from the ground up:
 ``recover``, ``rebuild``  after a crash; after a loss of the index
 ``session``    writing: the durability order and its crash argument
 ``objects``, ``reader``   reading, every byte proven
-``collect``    freeing what nothing refers to, beside running sessions
+``stream``     a whole disk read ahead, for ``verify`` and ``export``
+``roots``      what is referred to
+``collect``    freeing what nothing refers to, beside running sessions; ``compact`` packs
 ``check``      proving everything; ``export``, ``qcow2`` handing an image out
 """
 

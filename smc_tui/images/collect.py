@@ -15,7 +15,8 @@ Why no row is deleted that an image needs, whatever runs meanwhile. Let a
 session S put a name N into a list. S has N in one of four ways (session.py):
 
     put     N is entered as good when S's checkpoint commits, whatever the row
-            was; until then the pack is flocked and not in the index at all
+            was; until then the pack is flocked and not in the index at all.
+            If N is condemned after that, this is the next case
     have, before N was condemned: S lived when the barrier was noted, or had
             ended by then. Either way S's manifest and maps are complete before
             the sweep's walk, which finds N live

@@ -31,51 +31,49 @@ class Segment:
         number: which one.
         names: of its 256 blocks, in order; none for a segment of zeros or with
             a damaged list.
-        texts: the proven plain text of each name but ZERO_BLOCK's.
+        stored: how many different blocks were read and proven.
+        texts: the plain text of each of them, if wanted.
         harms: what is wrong with names that have no text; the list's digest is
             among them if the list is what is wrong.
     """
 
     number: int
     names: list[bytes] = field(default_factory=list)
+    stored: int = 0
     texts: dict[bytes, Bytes] = field(default_factory=dict)
     harms: dict[bytes, Harm] = field(default_factory=dict)
 
-    @property
-    def stored(self) -> int:
-        """How many different blocks were read."""
-        return len(self.texts)
-
 
 def stream(
-    paths: Paths, index: Callable[[], Index], disk: DiskManifest, *, threads: int = THREADS
+    paths: Paths, index: Callable[[], Index], disk: DiskManifest, *, texts: bool = True
 ) -> Iterator[Segment]:
     """Yield the segments of a disk in order; those of zeros without names.
 
-    ``index`` is asked again and again, as in Objects.
+    ``index`` is asked again and again, as in Objects. Without ``texts`` only
+    what was proven is told, in less memory.
 
     Raises:
         SmcError: Store.Unreadable, Store.IndexDamaged. Damage is no error here.
     """
     idle: SimpleQueue[Objects] = SimpleQueue()
-    every = [Objects(paths, index) for _ in range(threads)]
+    every = [Objects(paths, index) for _ in range(THREADS)]
     for objects in every:
         idle.put(objects)
 
     def read(number: int, digest: bytes) -> Segment:
         objects = idle.get()
         try:
-            return _read(number, digest, objects)
+            return _read(number, digest, objects, texts=texts)
         finally:
             idle.put(objects)
 
-    pool = ThreadPoolExecutor(threads, "read-image")
+    pool = ThreadPoolExecutor(THREADS, "read-image")
     ahead: deque[Segment | Future[Segment]] = deque()
     try:
         for number, digest in enumerate(disk.lists()):
             zeros = digest == ZERO_LIST
             ahead.append(Segment(number) if zeros else pool.submit(read, number, digest))
-            if len(ahead) > threads + 1:
+            if len(ahead) > THREADS + 1:
                 yield _result(ahead.popleft())
         while ahead:
             yield _result(ahead.popleft())
@@ -89,10 +87,11 @@ def _result(item: Segment | Future[Segment]) -> Segment:
     return item.result() if isinstance(item, Future) else item
 
 
-def _read(number: int, digest: bytes, objects: Objects) -> Segment:
+def _read(number: int, digest: bytes, objects: Objects, *, texts: bool) -> Segment:
     lists = objects.fetch([digest], Kind.LIST)
     if lists.harms:
         return Segment(number, harms=lists.harms)
     names = split(bytes(lists.texts[digest]))
     blocks = objects.fetch(set(names) - {ZERO_BLOCK})
-    return Segment(number, names, blocks.texts, blocks.harms)
+    count = len(blocks.texts)
+    return Segment(number, names, count, blocks.texts if texts else {}, blocks.harms)

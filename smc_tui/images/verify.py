@@ -82,7 +82,7 @@ def verify(
     """
     done = Verification(manifest.id, manifest.root)
     for disk in manifest.disks:
-        for segment in stream(paths, index, disk):
+        for segment in stream(paths, index, disk, texts=False):
             for harm in damages(manifest.id, disk, segment):
                 done.damaged += 1
                 if len(done.damage) < NAMED:

@@ -25,7 +25,7 @@ A, B, C = "m-0000000a", "m-0000000b", "m-0000000c"
 FIRST = sample(2, *range(1, 16))
 SECOND = FIRST | {number: block(number + 50) for number in (0, 1, 2, 300)}
 DISKS: dict[str, Disk] = {A: FIRST, B: SECOND}
-FLIPS = 40
+FLIPS = 25
 """Places tried for each kind of object; seeded, so that a failure comes again."""
 
 

@@ -33,7 +33,7 @@ from smc_tui.model.errors import SmcError
 from tests.images.world import block, image_of, name_of, packed
 
 ALLOWED = 64 << 20
-ROUNDS = 300
+ROUNDS = 200
 
 quick = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

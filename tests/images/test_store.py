@@ -264,6 +264,20 @@ def test_a_garbled_format_is_named(world: World) -> None:
     assert caught.value.code == "Store.Damaged"
 
 
+def test_the_folders_of_a_new_store_are_durable(home: Path) -> None:
+    """Or a power cut takes the folder, and all that was synced in it."""
+    calls: list[str] = []
+
+    class Telling(Files):
+        def before(self, call: str, path: Path) -> None:
+            calls.append(f"{call} {path.name}")
+
+    World(home, Telling()).close()
+    for folder, above in (("home", home.parent.name), ("images", "home"), ("packs", "images")):
+        at = calls.index(f"mkdir {folder}")
+        assert calls[at + 1] == f"fsync_dir {above}"
+
+
 def test_no_store_is_made_when_none_is_wanted(home: Path) -> None:
     with pytest.raises(SmcError) as caught:
         ImageStore.open(home / "images", home / "staging", create=False)
