@@ -7,11 +7,12 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from smc_tui.images import manifest as manifests
 from smc_tui.images.blocks import ZERO_BLOCK, ZERO_LIST, ZERO_NAMES, Bytes, Kind, split
-from smc_tui.images.changemap import ChangeMap
+from smc_tui.images.changemap import ChangeMap, read_lists
 from smc_tui.images.check import Problem, Report, check
 from smc_tui.images.collect import Collection, collect
 from smc_tui.images.export import Exported, Format, Source, export
@@ -30,6 +31,7 @@ from smc_tui.model.errors import SmcError
 from smc_tui.model.geometry import BLOCK
 
 VERSION = 1
+_LISTS_AT_ONCE = 1024
 _FORMAT = "smc-tui images"
 
 
@@ -179,6 +181,22 @@ class ImageStore:
             SmcError: Image.BlockDamaged, Store.IndexDamaged, Store.Unreadable.
         """
         return ZERO_NAMES if digest == ZERO_LIST else bytes(self._object(digest, Kind.LIST))
+
+    def expect_lists(self, job_id: str) -> None:
+        """Have the lists that a job's change maps name read from the disk betimes.
+
+        Packs leave the page cache once they are durable, so the lists that the
+        next comparison needs lie scattered on the disk: one by one they would
+        cost a seek each, in the middle of the run.
+        """
+        objects = Objects(self.paths, self._index)
+        try:
+            for path in sorted((self.paths.staging / job_id).glob("*.map")):
+                lists = read_lists(path)
+                while names := list(islice(lists, _LISTS_AT_ONCE)):
+                    objects.expect(names)
+        finally:
+            objects.close()
 
     def block(self, name: bytes) -> bytes:
         """Return a block's plain 64 KiB by its name.

@@ -17,6 +17,7 @@ and one that comes too early waits for the last one to end.
 from __future__ import annotations
 
 import fcntl
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -52,6 +53,9 @@ def synchronise(
         held.enter_context(_alone(description))
         store = ImageStore.open(description.home / "images", description.home / "staging")
         held.callback(store.close)
+        ahead = threading.Thread(target=store.expect_lists, args=(description.job,))
+        ahead.start()
+        held.callback(ahead.join)
         session = held.enter_context(store.session(description.run))
         client.open(compressing=_compressing(description))
         opened = [_open(client, disk) for disk in description.disks]
