@@ -7,6 +7,8 @@ killed at any moment leaves a log that the next opener replays or drops whole.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,10 +73,26 @@ def _settle(connection: sqlite3.Connection, home: Home, upgrade: bool) -> None:
         raise SmcError(
             "Home.Newer", f"{home.path} is of version {version}, this program knows {VERSION}"
         )
+    if version and version < VERSION and not upgrade:
+        raise SmcError("Home.Older", f"{home.path} is of version {version}, not {VERSION}")
     if version < VERSION:
-        if version and not upgrade:
-            raise SmcError("Home.Older", f"{home.path} is of version {version}, not {VERSION}")
-        connection.execute("PRAGMA journal_mode = WAL")
-        migrate(connection)
+        with _one_at_a_time(home):
+            connection.execute("PRAGMA journal_mode = WAL")
+            migrate(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+@contextmanager
+def _one_at_a_time(home: Home) -> Iterator[None]:
+    """Hold the home folder's flock.
+
+    Two connections that turn on WAL at the same moment do not wait for each other,
+    whatever their timeout: SQLite tells one of them at once that it is busy.
+    """
+    folder = os.open(home.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
