@@ -3,6 +3,7 @@
     __main__.py      the process: one description in, lines out
     description.py   what a run is told
     lines.py         how it hears the engine and speaks to it
+    progress.py      what it has done so far, and what holds it up
     pacing.py        speed limit and compression level
     transfer.py      the pipeline: scan, answer, want, data
     segments.py      what an answer means for one segment

@@ -129,7 +129,7 @@ def changed_blocks(
                 yield block, new
 
 
-def bits_of(blocks: Iterator[int] | list[int]) -> int:
+def bits_of(blocks: list[int]) -> int:
     """Return block numbers as the bits of a request."""
     bits = 0
     for block in blocks:

@@ -288,10 +288,10 @@ class Transfer:
         if not self._wants:
             return
         limit = self._controls.limit_mbit
-        if limit * 125_000 != self._bucket.rate:
-            self._bucket.set_limit(limit)
-        zstd = bool(self._client.zstd)
-        level = compression_level(self._controls.compression, self._link_bps, limit, zstd)
+        self._bucket.set_limit(limit)
+        level = compression_level(
+            self._controls.compression, self._link_bps, limit, self._client.zstd
+        )
         while self._wants:
             want = self._wants[0]
             count = len(want.blocks)
