@@ -6,6 +6,7 @@ the lock of the staging area, keeps what it has there from attempt to attempt, a
 publishes by one rename.
 
     {"segments": 8, "pace": 0.01,   how much there is to do and how slowly
+     "hold_at": 3,                  stays there until it is stopped, killed or let go
      "die_at": 3, "fail_at": 3, "code": "Link.Lost",
      "die_after_publish": true,     no last word
      "deaf": true,                  hears nothing, ends only when it is ended
@@ -95,6 +96,13 @@ def publish(home, description):
         log.write(description["run"] + "\n")
 
 
+def hold(home, ears):
+    """Stay at work, however slow the machine is, until the test has seen it."""
+    while not (home / "fake" / "go").exists():
+        ears.check()
+        time.sleep(0.01)
+
+
 def counts(total, compared, sent):
     return {
         "total": total * SEGMENT,
@@ -118,6 +126,8 @@ def run_sync(description, script, ears):
         sent = 0
         for segment in range(total):
             ears.check()
+            if script.get("hold_at") == segment:
+                hold(home, ears)
             if script.get("die_at") == segment:
                 os.kill(os.getpid(), signal.SIGKILL)
             if script.get("fail_at") == segment:
@@ -162,6 +172,8 @@ def run_sync(description, script, ears):
 def run_images(description, script, ears):
     for step in range(script.get("segments", 3)):
         ears.check()
+        if script.get("hold_at") == step:
+            hold(Path(description["home"]), ears)
         if script.get("die_at") == step:
             os.kill(os.getpid(), signal.SIGKILL)
         if script.get("fail_at") == step:

@@ -100,7 +100,7 @@ def test_a_scheduled_start(bench):
 
 
 def test_pause_and_go_on(served):
-    served.script({"segments": 40, "pace": 0.02})
+    served.script({"segments": 40, "pace": 0.02, "hold_at": 39})
     served.job()
     started = served.ask("job.start", "web01-1", wait=False)
     served.until(lambda: served.store.job("web01-1").live.get("compared", 0) > 3 << 20)
@@ -292,9 +292,11 @@ def test_image_names_are_unique(served):
 
 def test_two_command_lines_at_once_make_one_run(served):
     job_id = served.job(start="now")
-    served.script({"segments": 40, "pace": 0.01})
+    served.script({"segments": 40, "hold_at": 20})
     asked = [served.store.submit("job.sync", "web01-1") for _ in range(4)]
     asked += [served.store.submit("job.complete", "web01-1", {"last_sync": True})]
+    served.store.wait(asked[-1], ended=True, timeout=20)
+    served.let_go()
     ends = [served.store.wait(request, ended=True, timeout=20) for request in asked]
     assert [end.state for end in ends] == [RequestState.DONE] + [RequestState.REFUSED] * 4
     assert {end.code for end in ends[1:]} == {"ReplicationJob.InvalidStatus"}

@@ -289,7 +289,7 @@ def test_a_verification_that_could_not_be_made_says_nothing_of_the_image(imaged)
 
 def test_an_image_is_held_while_it_is_read(imaged):
     first = names(imaged)[0]
-    imaged.script({"segments": 100, "pace": 0.02})
+    imaged.script({"segments": 100, "pace": 0.02, "hold_at": 99})
     request = imaged.ask("image.export", first, path="/tmp/x.img", wait=False)
     assert imaged.store.image(first).holds == (f"export:{request.id}",)
     assert imaged.refused("image.delete", first) == "Image.InUse"
