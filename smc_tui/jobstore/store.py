@@ -44,7 +44,7 @@ _IMAGES = (
 #: How often a waiting client looks: at once for what the engine answers in
 #: milliseconds, then easier on a machine that is busy copying.
 LOOK_FIRST = 0.01
-LOOK_LATER = 0.1
+LOOK_LATER = 0.03
 
 
 @dataclass(frozen=True, slots=True)

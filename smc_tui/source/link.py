@@ -149,14 +149,21 @@ def _fast_cipher(config: Path | None, target: str) -> tuple[str, ...]:
     if " aes " not in Path("/proc/cpuinfo").read_text(errors="replace"):
         return ()
 
-    def ciphers(file: str | None) -> str:
+    def asked(file: str | None) -> subprocess.Popen[str]:
         words = ["ssh", "-G", *(("-F", file) if file else ()), "--", target]
-        said = subprocess.run(words, capture_output=True, text=True, check=False).stdout
-        return next((line for line in said.splitlines() if line.startswith("ciphers ")), "")
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen(words, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, text=True)
 
-    if ciphers(str(config) if config else None) != ciphers("/dev/null"):
+    # Both at once: each takes 15 ms and more, at the beginning of every run.
+    users, plain = asked(str(config) if config else None), asked("/dev/null")
+    if _ciphers(users) != _ciphers(plain):
         return ()
     return ("Ciphers=^aes128-gcm@openssh.com,aes256-gcm@openssh.com",)
+
+
+def _ciphers(answer: subprocess.Popen[str]) -> str:
+    said, _ = answer.communicate()
+    return next((line for line in said.splitlines() if line.startswith("ciphers ")), "")
 
 
 def ssh_environment() -> dict[str, str]:

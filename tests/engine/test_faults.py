@@ -36,9 +36,10 @@ def workers(bench):
 def _is_worker(pid, engine):
     try:
         parent = int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
-        return parent == engine and b"fake_worker.py\0sync" in Path(
-            f"/proc/{pid}/cmdline"
-        ).read_bytes()
+        return (
+            parent == engine
+            and b"fake_worker.py\0sync" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
     except (FileNotFoundError, ProcessLookupError):  # ended meanwhile
         return False
 
