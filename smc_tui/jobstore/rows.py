@@ -11,6 +11,7 @@ from smc_tui.model.lifecycle import Consistency, ImageState, Phase, RunKind, Sou
 from smc_tui.model.things import (
     Counters,
     Disk,
+    DrillMode,
     Event,
     Fault,
     Image,
@@ -35,6 +36,7 @@ _SETTINGS = (
     "start_at",
     "limit_mbit",
     "compression",
+    "drill",
 )
 
 
@@ -66,6 +68,7 @@ def source_row(source: Source) -> Row:
         "inventory": dump(source.inventory),
         "link_bps": source.link_bps,
         "description": source.description,
+        "tags": dump(source.tags),
         "fault": fault_text(source.fault),
     }
 
@@ -84,6 +87,7 @@ def source_of(row: sqlite3.Row) -> Source:
         inventory=json.loads(row["inventory"]),
         link_bps=row["link_bps"],
         description=row["description"],
+        tags=tuple(json.loads(row["tags"])),
         fault=_fault(row["fault"]),
     )
 
@@ -108,6 +112,8 @@ def job_row(job: Job) -> Row:
         "expired": job.expired,
         "fault": fault_text(job.fault),
         "live": dump(job.live),
+        "tags": dump(job.tags),
+        "drill_report": dump(job.drill_report),
     }
 
 
@@ -119,7 +125,9 @@ def job_of(row: sqlite3.Row) -> Job:
         description=row["description"],
         source_id=row["source_id"],
         source_name=row["source_name"],
-        settings=JobSettings(**{name: row[name] for name in _SETTINGS}),
+        settings=JobSettings(
+            **{**{name: row[name] for name in _SETTINGS}, "drill": DrillMode(row["drill"])}
+        ),
         status=Status(row["status"]),
         phase=Phase(row["phase"]) if row["phase"] else None,
         progress=row["progress"],
@@ -131,6 +139,8 @@ def job_of(row: sqlite3.Row) -> Job:
         expired=row["expired"],
         fault=_fault(row["fault"]),
         live=json.loads(row["live"]),
+        tags=tuple(json.loads(row["tags"])),
+        drill_report=json.loads(row["drill_report"]),
     )
 
 

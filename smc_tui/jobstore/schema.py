@@ -181,7 +181,15 @@ def _history(db: Database) -> None:
     )
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (_ground_floor,)
+def _tags_and_drills(db: Database) -> None:
+    for name in ("sources", "jobs"):
+        db.table(name).add_column("tags", str, not_null_default="[]")
+    # A job made before there were drills migrates as it was made to.
+    db.table("jobs").add_column("drill", str, not_null_default="off")
+    db.table("jobs").add_column("drill_report", str, not_null_default="{}")
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (_ground_floor, _tags_and_drills)
 
 VERSION = len(MIGRATIONS)
 

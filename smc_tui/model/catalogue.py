@@ -147,6 +147,13 @@ CATALOGUE: dict[str, Entry] = {
     "InvalidParameter.Compression": _usage(
         "the compression level is unknown", "choose auto, or 0 (none) to 10"
     ),
+    "InvalidParameter.Drill": _usage(
+        "the kind of migration drill is unknown", "choose before, only or off"
+    ),
+    "InvalidParameter.Tag": _usage(
+        "the tag is not allowed",
+        "use up to 20 tags of 1 to 128 characters: letters, digits and _ . : / = + @ -",
+    ),
     "InvalidParameter.Target": _usage("the destination type is unknown", "choose image"),
     "InvalidParameter.Path": _usage("the path is not absolute", "write it from / on"),
     "InvalidParameter.Missing": _usage("something needed was not given", "give what is named"),
@@ -294,6 +301,10 @@ CATALOGUE: dict[str, Entry] = {
         "the image store was written by a newer version", "use that version or a newer one"
     ),
     # The engine, the home folder, the job store
+    "Config.Invalid": _usage(
+        "the configuration has something wrong in it",
+        "mend what is named, then: smc-tui config validate",
+    ),
     "Engine.NotReachable": Entry(
         "no engine is running for this home folder",
         "start it: smc-tui engine start",

@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from smc_tui.model.errors import SmcError
+from smc_tui.model.things import DrillMode
 from smc_tui.model.units import DAY, HOUR, MINUTE, duration_text, parse_duration, parse_instant
 
 NAME_LENGTH = (2, 128)
@@ -28,6 +29,10 @@ DEFAULT_KEEP = 3
 DEFAULT_VALID = 30 * DAY
 
 AUTO = "auto"
+
+#: SMC allows 20 tags a resource, each part up to 128 characters.
+TAGS = 20
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/=+@-]{0,127}", re.ASCII)
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_:-]*", re.ASCII)
 _LOOKS_LIKE_ID = re.compile(r"[a-z]-[0-9a-f]{8}")
@@ -132,6 +137,41 @@ def target(value: Any) -> str:
             f"the destination type {_short(str(value))} is none of: {', '.join(TARGETS)}",
         )
     return str(value)
+
+
+def drill(value: Any) -> DrillMode:
+    """Check what a migration drill is to a job.
+
+    Raises:
+        SmcError: InvalidParameter.Drill.
+    """
+    try:
+        return DrillMode(value)
+    except ValueError:
+        raise SmcError(
+            "InvalidParameter.Drill",
+            f"the drill {_short(str(value))} is none of: {', '.join(DrillMode)}",
+        ) from None
+
+
+def tags(value: Any) -> tuple[str, ...]:
+    """Check the tags of a source or a job; returned sorted, each once.
+
+    Raises:
+        SmcError: InvalidParameter.Tag.
+    """
+    if not isinstance(value, list | tuple):
+        raise SmcError("InvalidParameter.Tag", "tags are a list of texts")
+    for tag in value:
+        if not isinstance(tag, str) or not _TAG.fullmatch(tag):
+            raise SmcError(
+                "InvalidParameter.Tag",
+                f"the tag {_short(str(tag))} must start with a letter or digit and have only "
+                "letters, digits and _ . : / = + @ -",
+            )
+    if len(set(value)) > TAGS:
+        raise SmcError("InvalidParameter.Tag", f"{len(set(value))} tags; {TAGS} are allowed")
+    return tuple(sorted(set(value)))
 
 
 def start_at(value: Any, now: float) -> float:

@@ -75,12 +75,21 @@ class Source:
     inventory: dict[str, Any] = field(default_factory=dict)
     link_bps: float | None = None
     description: str = ""
+    tags: tuple[str, ...] = ()
     fault: Fault | None = None
 
     @property
     def total(self) -> int:
         """Bytes of all its disks."""
         return sum(disk.size for disk in self.disks)
+
+
+class DrillMode(StrEnum):
+    """What a migration drill is to a job: SMC's "drill and migrate", "drill only", none."""
+
+    BEFORE = "before"
+    ONLY = "only"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,7 @@ class JobSettings:
     start_at: float | None = None
     limit_mbit: int = 0
     compression: str = "auto"
+    drill: DrillMode = DrillMode.BEFORE
 
     @property
     def once(self) -> bool:
@@ -120,7 +130,8 @@ class Job:
 
     ``run_id`` is the run under way, or the paused one that a start continues.
     ``completing``: the job ends with the next image (a last sync was asked for).
-    ``live`` is the running worker's latest progress line.
+    ``live`` is the running worker's latest progress line. ``drill_report`` is the
+    latest migration drill's, empty before the first.
     """
 
     id: str
@@ -140,6 +151,8 @@ class Job:
     expired: float | None = None
     fault: Fault | None = None
     live: dict[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    drill_report: dict[str, Any] = field(default_factory=dict)
 
     @property
     def state(self) -> State:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,7 @@ class Benchmark:
         """Run one round of a task, every side once, beginning with another one each time."""
         sides = [peer for peer in self.peers if isinstance(peer, kinds)]
         for peer in sides[turn % len(sides) :] + sides[: turn % len(sides)]:
+            os.sync()  # what another side left to be written is not this one's to wait for
             took = timed(getattr(peer, act))
             self.times[task][peer.name].append(took)
             print(f"{task:12} {peer.name:34} {took:8.2f} s", file=sys.stderr)

@@ -8,14 +8,17 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from smc_tui.jobstore import Home, JobStore, connection, schema
+from smc_tui.jobstore.rows import job_row, source_row
 from smc_tui.jobstore.writer import JobWriter
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.errors import SmcError
-from tests.model.samples import SOURCE
+from smc_tui.model.things import DrillMode
+from tests.model.samples import JOB, SOURCE
 
 
 def code_of(call, *args):
@@ -68,16 +71,37 @@ def test_a_home_of_an_older_version_is_brought_up_by_the_engine_alone(home, monk
     JobStore.open(home).close()
 
     def second(db):
-        db.execute("ALTER TABLE sources ADD COLUMN tags TEXT")
+        db.execute("ALTER TABLE sources ADD COLUMN colour TEXT")
 
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, second))
+    newer = schema.VERSION + 1
     for module in (schema, connection):
-        monkeypatch.setattr(module, "VERSION", 2)
+        monkeypatch.setattr(module, "VERSION", newer)
     assert code_of(JobStore.open, home) == "Home.Older"
     with JobWriter.open(home) as writer:
-        assert "tags" in dict(writer._one("SELECT 1 AS one, count(tags) AS tags FROM sources"))
+        assert "n" in dict(writer._one("SELECT count(colour) AS n FROM sources"))
     with JobStore.open(home) as store:
         assert store.sources() == []
+
+
+def test_a_home_of_the_first_version_keeps_its_jobs_as_they_were(home, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        for module in (schema, connection):
+            patch.setattr(module, "VERSION", 1)
+        JobStore.open(home).close()
+    with sqlite3.connect(home.jobs_db) as db:
+        for table, row in (("sources", source_row(SOURCE)), ("jobs", job_row(JOB))):
+            first = {name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")}
+            old = {name: value for name, value in row.items() if name in first}
+            marks = ", ".join(f":{name}" for name in old)
+            db.execute(f"INSERT INTO {table} ({', '.join(old)}) VALUES ({marks})", old)
+    db.close()
+    with JobWriter.open(home) as writer:
+        assert writer.source(SOURCE.id) == replace(SOURCE, tags=())
+        # It was made to migrate without a drill, and does.
+        undrilled = replace(JOB.settings, drill=DrillMode.OFF)
+        assert writer.job(JOB.id) == replace(JOB, settings=undrilled, tags=(), drill_report={})
 
 
 def test_a_migration_that_fails_leaves_the_home_as_it_was(home, monkeypatch):
@@ -90,8 +114,9 @@ def test_a_migration_that_fails_leaves_the_home_as_it_was(home, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, broken))
+        newer = schema.VERSION + 1
         for module in (schema, connection):
-            patch.setattr(module, "VERSION", 2)
+            patch.setattr(module, "VERSION", newer)
         with pytest.raises(RuntimeError, match="power cut"):
             JobWriter.open(home)
     with JobStore.open(home) as store:

@@ -32,6 +32,7 @@ SOURCE = Source(
     host_key={"fingerprint": "SHA256:abc", "type": "ssh-ed25519"},
     inventory={"os": "Debian 12", "used_bytes": 7 << 30},
     link_bps=1e8,
+    tags=("env=prod", "wave-1"),
 )
 
 JOB = Job(
@@ -45,6 +46,8 @@ JOB = Job(
     status=Status.READY,
     phase=None,
     created=NOW,
+    tags=("wave-1",),
+    drill_report={"result": "Passed", "items": []},
 )
 
 RUN = Run("r-0000000a", JOB.id, RunKind.FULL, "m-0000000a", "web01-1_x", NOW)

@@ -1,0 +1,142 @@
+"""Every option of the configuration: its key, default, check and meaning, said once.
+
+A field of ``Config`` is an option; its metadata is the row that the file's reader,
+the environment, ``config schema`` and the documentation are made from. Values come
+from a TOML file, the environment and flags, each stronger than the one before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from smc_tui.model import settings
+from smc_tui.model.errors import SmcError
+
+_KEY = "key"
+_CHECK = "check"
+_TEXT = "text"
+_SCHEMA = "schema"
+
+
+def _option(
+    key: str, default: Any, check: Callable[[Any], Any], schema: dict[str, Any], text: str
+) -> Any:
+    return field(default=default, metadata={_KEY: key, _CHECK: check, _SCHEMA: schema, _TEXT: text})
+
+
+def _count(low: int, high: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise SmcError("Config.Invalid", f"{value!r} is no whole number from {low} to {high}")
+        return value
+
+    return check
+
+
+def _amount(value: Any) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0:
+        raise SmcError("Config.Invalid", f"{value!r} is no amount of 0 or more")
+    return float(value)
+
+
+def _currency(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable() or len(value) > 8:
+        raise SmcError("Config.Invalid", f"{value!r} is no currency of at most 8 characters")
+    return value
+
+
+def _whole(low: int, high: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": low, "maximum": high}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What was configured; the defaults where nothing was.
+
+    Durations are seconds. ``cost_*`` are 0 and empty where nothing is charged: costs
+    are then not shown at all.
+    """
+
+    syncs_at_once: int = _option(
+        "engine.syncs_at_once", 4, _count(1, 64), _whole(1, 64),
+        "How many synchronisations run at once; others wait in a queue.",
+    )  # fmt: skip
+    retry_attempts: int = _option(
+        "retry.attempts", 6, _count(0, 100), _whole(0, 100),
+        "How often a run tries to get a lost link back, without progress, before it fails.",
+    )  # fmt: skip
+    retry_first_pause: int = _option(
+        "retry.first_pause", 2, _count(0, 3600), _whole(0, 3600),
+        "Seconds before the first of these attempts; each further one waits twice as long.",
+    )  # fmt: skip
+    retry_longest_pause: int = _option(
+        "retry.longest_pause", 60, _count(1, 3600), _whole(1, 3600),
+        "Seconds that no attempt waits longer than.",
+    )  # fmt: skip
+    logs_kept: int = _option(
+        "logs.kept", 50, _count(1, 10_000), _whole(1, 10_000),
+        "How many runs of a job keep their log.",
+    )  # fmt: skip
+    cost_per_gib_month: float = _option(
+        "cost.per_gib_month", 0.0, _amount, {"type": "number", "minimum": 0},
+        "What a GiB of intermediate resources costs in 30 days; 0: not shown.",
+    )  # fmt: skip
+    cost_currency: str = _option(
+        "cost.currency", "", _currency, {"type": "string", "maxLength": 8},
+        "What stands before that amount.",
+    )  # fmt: skip
+    interval: int = _option(
+        "defaults.interval", settings.DEFAULT_INTERVAL, settings.interval, {"type": "string"},
+        "Interval of a new job, 1h to 7d.",
+    )  # fmt: skip
+    keep: int = _option(
+        "defaults.keep", settings.DEFAULT_KEEP, settings.keep, _whole(*settings.KEEP),
+        "Maximum of reserved images of a new job.",
+    )  # fmt: skip
+    valid: int = _option(
+        "defaults.valid", settings.DEFAULT_VALID, settings.valid, {"type": "string"},
+        "Valid time of a new job, 7d to 90d.",
+    )  # fmt: skip
+    limit_mbit: int = _option(
+        "defaults.limit", 0, settings.limit, _whole(*settings.LIMIT_MBIT),
+        "Speed limit of a new job in Mbit/s on the wire, 0: none.",
+    )  # fmt: skip
+    compression: str = _option(
+        "defaults.compression", settings.AUTO, settings.compression,
+        {"type": ["string", "integer"]},
+        "Compression of a new job's link: auto, or 0 to 10.",
+    )  # fmt: skip
+    drill: str = _option(
+        "defaults.drill", "before", settings.drill, {"enum": ["before", "only", "off"]},
+        "Migration drill of a new job: before, only or off.",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One row of the table."""
+
+    name: str
+    key: str
+    default: Any
+    check: Callable[[Any], Any]
+    schema: dict[str, Any]
+    text: str
+
+    @property
+    def environment(self) -> str:
+        """The environment variable: ``SMC_TUI_RETRY_ATTEMPTS``."""
+        return "SMC_TUI_" + self.key.replace(".", "_").upper()
+
+
+def _row(each: Field[Any]) -> Option:
+    said = each.metadata
+    return Option(each.name, said[_KEY], each.default, said[_CHECK], said[_SCHEMA], said[_TEXT])
+
+
+#: Every option, in the order of the documentation.
+OPTIONS: tuple[Option, ...] = tuple(_row(each) for each in fields(Config))
