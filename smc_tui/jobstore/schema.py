@@ -1,7 +1,7 @@
 """The job store's tables, and the numbered way from each version to the next.
 
-``PRAGMA user_version`` is the version. A migration runs in one transaction with
-the new number, so a home is of one version or the other, never between. Once
+``PRAGMA user_version`` is the version. The migrations that a home lacks run in one
+transaction with the new number, so it is of one version or the other, never between. Once
 released a migration is not edited; a change is the next number.
 
 sqlite-utils is imported here and in the writer only, inside functions: it costs
@@ -209,17 +209,15 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     # No plugins: what others installed for sqlite-utils has no business in here.
     db = Database(connection, execute_plugins=False)
-    while True:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            version = version_of(connection)
-            if version >= VERSION:
-                connection.execute("ROLLBACK")
-                return
-            MIGRATIONS[version](db)
-            connection.execute(f"PRAGMA user_version = {version + 1}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # All in one transaction: who meets an empty home finds it empty or whole,
+        # never of a version that asks for an engine.
+        for number in range(version_of(connection), VERSION):
+            MIGRATIONS[number](db)
+        connection.execute(f"PRAGMA user_version = {max(VERSION, version_of(connection))}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
