@@ -69,14 +69,15 @@ class Noun(click.Group):
 
     command_class = Verb
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, order: Sequence[str] = (), **kwargs: Any) -> None:
         kwargs.setdefault("subcommand_metavar", "VERB [ARGS]...")
         super().__init__(*args, **kwargs)
         self.params = [*self.params, *global_options(hidden=True)]
+        self._order = {name: place for place, name in enumerate(order)}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the verbs in the order in which they are written down."""
-        return list(self.commands)
+        """Return the verbs in the noun's order, others as they were written down."""
+        return sorted(self.commands, key=lambda name: self._order.get(name, len(self._order)))
 
 
 class Root(click.Group):

@@ -73,7 +73,8 @@ def _commands() -> Iterator[tuple[str, str]]:
         if not isinstance(noun, click.Group):
             yield _usage(noun_name, noun), noun.get_short_help_str(200)
             continue
-        for verb_name, verb in noun.commands.items():
+        for verb_name in noun.list_commands(context):
+            verb = noun.commands[verb_name]
             yield _usage(f"{noun_name} {verb_name}", verb), verb.get_short_help_str(200)
 
 

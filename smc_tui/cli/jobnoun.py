@@ -1,0 +1,63 @@
+"""The noun ``job`` and what its verbs share: settings as options, and their checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from smc_tui.cli.grammar import Function, Noun
+from smc_tui.model import settings
+
+#: The verbs in the order of a migration, whichever module has them.
+_ORDER = (
+    "create", "list", "show", "drill", "start", "sync", "interval", "pause", "complete", "retry",
+    "cancel", "release", "modify", "tag", "wait", "actions", "errors", "history", "report",
+)  # fmt: skip
+
+noun = Noun("job", order=_ORDER, help="Migrations: create, start, keep in step, complete.")
+
+#: option of create and modify -> the check that a value must pass before it is sent.
+_CHECKS = {
+    "name": settings.name,
+    "image_name": settings.name,
+    "description": settings.description,
+    "target": settings.target,
+    "interval": settings.interval,
+    "keep": settings.keep,
+    "limit_mbit": settings.limit,
+    "compression": settings.compression,
+    "valid": settings.valid,
+}
+
+
+def checked(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that were given, each within its limits.
+
+    The engine checks them again; here it saves starting one for a slip of the pen.
+
+    Raises:
+        SmcError: InvalidParameter.*.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    for name, value in chosen.items():
+        if name in _CHECKS:
+            _CHECKS[name](value)
+    return chosen
+
+
+def setting(flag: str, name: str, metavar: str, text: str) -> Callable[[Function], Function]:
+    """Return an option that holds a setting as it was typed."""
+    return click.option(flag, name, metavar=metavar, help=text)
+
+
+NAME = setting("--name", "name", "N", "Name of the job.")
+IMAGE_NAME = setting("--image-name", "image_name", "N", "What its images are called.")
+DESCRIPTION = setting("--description", "description", "TEXT", "One line for people.")
+INTERVAL = setting("--interval", "interval", "1h..7d", "Time from a run's end to the next.")
+KEEP = setting("--keep", "keep", "1..10", "Maximum of reserved images.")
+LIMIT = setting("--limit", "limit_mbit", "MBIT", "Speed limit on the wire in Mbit/s, 0: none.")
+COMPRESSION = setting("--compression", "compression", "auto|0..10", "Compression of the link.")
+VALID = setting("--valid", "valid", "7d..90d", "Time until an unfinished job expires.")
+REF = click.argument("ref", metavar="J")
