@@ -2,7 +2,14 @@
 
 A pack that no row points into is removed. Of a pack with more than a fifth
 dead, the records that rows point to are copied into a new pack, proven on the
-way; then the order is
+way. So are small packs once there are many of about one size: every session
+begins a pack of its own, and a year of hourly synchronisations whose blocks all
+stay would be thousands of files. Packs are of one size class if their fullness
+lies between the same powers of an eighth; sixteen of a class make a pack of a
+higher one. So there are never more than fifteen a class after a collection, and
+a record is copied at most once a class in all its life.
+
+Whatever the reason for copying, the order is
 
     the new pack and its folder are synced
     one transaction points the rows to the copies and acknowledges the new pack
@@ -19,8 +26,10 @@ perhaps somebody's last hope.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +39,8 @@ from smc_tui.images.files import Files, try_lock
 from smc_tui.images.index import NAMES_A_STATEMENT, Index, Use
 from smc_tui.images.objects import Objects
 from smc_tui.images.packs import (
+    PACK_MAX,
+    RECORDS_MAX,
     Found,
     PackWriter,
     batches,
@@ -45,6 +56,8 @@ from smc_tui.images.progress import Progress
 from smc_tui.model.errors import SmcError
 
 _DEAD_SHARE = 0.2  # below, copying costs more than the bytes are worth
+_CLASS_RATIO = 8
+_CLASS_MOST = 16
 
 
 @dataclass
@@ -74,7 +87,7 @@ class _Move:
 
 
 def compact(paths: Paths, files: Files, index: Index, progress: Progress) -> Compaction:
-    """Remove the packs that are empty and rewrite those that are emptyish.
+    """Remove the packs that are empty, rewrite those that are emptyish, merge the small.
 
     Raises:
         SmcError: Destination.Full (not even the index could be written),
@@ -89,13 +102,28 @@ def compact(paths: Paths, files: Files, index: Index, progress: Progress) -> Com
         uses = index.usage()
         # The empty ones first: they give room for the copies of the others.
         packs.sort(key=lambda pack: uses.get(pack, Use()).bytes)
+        crowd = crowded({pack: uses[pack] for pack in packs if pack in uses})
         for number, pack in enumerate(packs):
             progress("tidying packs", number, len(packs))
-            compactor.look_at(pack, uses.get(pack, Use()))
+            compactor.look_at(pack, uses.get(pack, Use()), merge=pack in crowd)
     finally:
         compactor.close()
     _forget_packs(paths, index)
     return done
+
+
+def crowded(uses: Mapping[int, Use]) -> set[int]:
+    """Return the packs to merge: those of every size class that has too many of them.
+
+    A pack is as full as its bytes or its records make it: one of very many tiny
+    records has no room for more, whatever its size.
+    """
+    classes: defaultdict[int, list[int]] = defaultdict(list)
+    for pack, use in uses.items():
+        fullness = max(use.bytes / PACK_MAX, use.rows / RECORDS_MAX)
+        if 0 < fullness < 1 / _CLASS_RATIO and not use.bad:
+            classes[math.floor(math.log(fullness, _CLASS_RATIO))].append(pack)
+    return {pack for members in classes.values() if len(members) >= _CLASS_MOST for pack in members}
 
 
 def _is_settled(paths: Paths, index: Index, pack: int) -> bool:
@@ -133,7 +161,7 @@ class _Compactor:
             self.writer.close()
             self.writer = None
 
-    def look_at(self, pack: int, use: Use) -> None:
+    def look_at(self, pack: int, use: Use, *, merge: bool) -> None:
         path = pack_path(self.paths.packs, pack)
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -146,7 +174,7 @@ class _Compactor:
             if use.rows == 0:
                 self._remove(path, size)
                 self.done.removed += 1
-            elif size - use.bytes > _DEAD_SHARE * size and not use.bad:
+            elif (merge or size - use.bytes > _DEAD_SHARE * size) and not use.bad:
                 self._rewrite(fd, path, pack, size, use)
         finally:
             os.close(fd)
