@@ -101,7 +101,7 @@ def unpin(session: Session, ref: str, timeout: float | None) -> None:
     _show_again(session, image, "is no longer pinned")
 
 
-@action(noun, ActionId.IMAGE_DELETE, "Delete an image; `store collect` then frees its room.")
+@action(noun, ActionId.IMAGE_DELETE, "Delete an image; the next collection frees its room.")
 @_REF
 @staying
 @click.pass_obj

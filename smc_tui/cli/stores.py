@@ -12,7 +12,7 @@ from smc_tui.cli.output import Part
 from smc_tui.cli.pages import field
 from smc_tui.cli.progress import WorkWatch, following
 from smc_tui.cli.session import Deadline, Session
-from smc_tui.cli.words import size
+from smc_tui.cli.words import local, size
 from smc_tui.model.errors import SmcError
 
 #: Problems said one by one; --json has more of them.
@@ -40,7 +40,8 @@ def check(session: Session, timeout: float | None) -> None:
 def collect(session: Session, timeout: float | None) -> None:
     """Free what no image and no job needs any more; running jobs are not in its way.
 
-    What running synchronisations might still use is freed by the next collection.
+    What running synchronisations might still use is freed by the next collection. The
+    engine makes one by itself when it is worth it.
     """
     result = _work(session, "collect", "Collecting", timeout)
     session.out.present(result, collect_page(result))
@@ -114,5 +115,8 @@ def stats_page(stats: dict[str, Any]) -> Iterator[Part]:
     yield field("Blocks", f"{stats['blocks']}, {size(stats['bytes_plain'])} uncompressed")
     yield field("Packs", str(stats["packs"]))
     yield field("Can be freed", f"{size(stats['bytes_dead'])}, {stats['condemned']} condemned")
+    if collected := stats["collected"]:
+        freed = f"{local(collected['at'])} by {collected['by']}, freed "
+        yield field("Collected", freed + size(collected["bytes_freed"]))
     if stats["damaged"]:
         yield field("Damaged", f"{stats['damaged']} records: smc-tui store check names them")

@@ -10,6 +10,7 @@
     worker      one worker process and its lines
     works       verification, export, checks: the image workers
     keeping     images kept, adopted, removed; staging areas released
+    collecting  collections of the image store that nobody asked for
     recovery    what a new engine finds and puts right
     verbs/      what each request does
 

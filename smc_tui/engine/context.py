@@ -37,6 +37,10 @@ class Shelf(Protocol):
         """Remove an image; one that is not there is removed already."""
         ...
 
+    def size(self) -> int:
+        """Return the bytes that all images take on the disk."""
+        ...
+
 
 @dataclass(frozen=True)
 class WorkerCommands:

@@ -15,6 +15,7 @@ from smc_tui import __version__
 from smc_tui.engine.answers import WORK, Withdrawn
 from smc_tui.engine.claim import Claim
 from smc_tui.engine.clock import Clock
+from smc_tui.engine.collecting import Collecting
 from smc_tui.engine.context import RETRY_FIRST, RETRY_LATEST, Context, Seams
 from smc_tui.engine.keeping import ImageShelf, Keeper
 from smc_tui.engine.ledger import ENGINE, SCHEDULER, Ledger
@@ -63,6 +64,7 @@ class Engine:
         self._keeper = Keeper(self._context, self._ledger)
         self._runs = Runs(self._context, self._ledger, self._keeper)
         self._works = Works(self._context, self._ledger)
+        self._collecting = Collecting(self._context)
         self._pause = RETRY_FIRST
         self._saved_offset = -1.0
         self._verbs: dict[str, Callable[[Request], None]] = {
@@ -124,6 +126,7 @@ class Engine:
             jobs = self._store.jobs()
             for job in jobs:
                 self._attend(job)
+            self._collecting.attend()
             self._save_clock()
             self._pause = RETRY_FIRST
             return self._idle_seconds()

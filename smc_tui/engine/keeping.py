@@ -60,6 +60,11 @@ class ImageShelf:
         """Remove an image; one that is not there is removed already."""
         self._unless_missing(lambda store: store.remove(image_id))
 
+    def size(self) -> int:
+        """Return the bytes that all images take on the disk."""
+        size: int = self._use(lambda store: store.bytes_on_disk(), 0)
+        return size
+
     def _unless_missing(self, work: Callable[[Any], Any]) -> Any:
         try:
             return self._use(work, None)

@@ -22,8 +22,9 @@ from smc_tui.model.errors import SmcError
 #: Progress reaches the request at most this often, seconds.
 PROGRESS_EVERY = 0.25
 
-#: Told what came of the work, inside the transaction that settles it.
-Settle = Callable[[Document | SmcError], None]
+#: Told what came of the work, inside the transaction that settles it; returns what is to
+#: be added to the result.
+Settle = Callable[[Document | SmcError], Document]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,24 @@ class Order:
         do: what the images worker is to do.
         facts: the rest of its description.
         image_id: what is held meanwhile; empty: nothing.
+        job_id: whose image that is, for the history.
         settle: what else is recorded with its end.
+        why: what its first line in the history says besides.
+        tells: the parts of its result that the last line repeats.
     """
 
     do: str
     facts: Document
     image_id: str = ""
+    job_id: str = ""
     settle: Settle | None = None
+    why: str = ""
+    tells: tuple[str, ...] = ()
+
+    @property
+    def about(self) -> Document:
+        """What its events are about."""
+        return {"image_id": self.image_id, "job_id": self.job_id}
 
 
 class Works:
@@ -57,7 +69,8 @@ class Works:
         with store.transaction():
             if order.image_id:
                 store.hold(order.image_id, self._holder(request, order))
-            self._ledger.event(request.actor, request.verb, "started", image_id=order.image_id)
+            why: Document = {"why": order.why} if order.why else {}
+            self._ledger.event(request.actor, request.verb, "started", **order.about, **why)
             self._ledger.accept(request, {}, WORK)
         self._context.spawn(self._work(request, order), f"{request.verb} {request.id}")
 
@@ -123,11 +136,12 @@ class Works:
         with store.transaction():
             if order.image_id:
                 store.release(order.image_id, self._holder(request, order))
-            if order.settle is not None:
-                order.settle(outcome)
+            added = order.settle(outcome) if order.settle is not None else {}
+            word, told = "done", Document()
             if isinstance(outcome, SmcError):
                 store.fail(request, now, outcome)
+                word = outcome.code
             else:
-                store.finish(request, now, outcome)
-            word = outcome.code if isinstance(outcome, SmcError) else "done"
-            self._ledger.event(request.actor, request.verb, word, image_id=order.image_id)
+                store.finish(request, now, {**outcome, **added})
+                told = {name: outcome[name] for name in order.tells if name in outcome}
+            self._ledger.event(request.actor, request.verb, word, **order.about, **told)

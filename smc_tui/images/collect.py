@@ -66,6 +66,7 @@ from smc_tui.images.registry import (
     set_barrier,
 )
 from smc_tui.images.roots import LiveSet
+from smc_tui.images.stats import bytes_on_disk
 from smc_tui.model.errors import SmcError
 
 _CONDEMNED = "condemned"
@@ -82,7 +83,8 @@ class Collection:
         packs_removed: packs removed because nothing in them was left.
         packs_rewritten: packs removed after their rest was copied to new ones.
         bytes_freed: bytes of disk freed.
-        waiting: sessions must end before the condemned rows can be swept.
+        bytes_on_disk: of the packs that are left.
+        waiting: sessions must end before all that nothing refers to can be freed.
         held: why nothing was condemned or swept, or not all rewritten; "" if nothing is.
     """
 
@@ -92,6 +94,7 @@ class Collection:
     packs_removed: int = 0
     packs_rewritten: int = 0
     bytes_freed: int = 0
+    bytes_on_disk: int = 0
     waiting: bool = False
     held: str = ""
 
@@ -158,6 +161,9 @@ class _Collector:
         finally:
             objects.close()
         self._count(compact(self.paths, self.files, self.index, self.progress))
+        if self.paths.removed_images():
+            self.done.waiting = True
+        self.done.bytes_on_disk = bytes_on_disk(self.paths)
         return self.done
 
     def _forget_removed(self) -> None:

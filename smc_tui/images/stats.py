@@ -44,6 +44,15 @@ class Stats:
     sessions: int
 
 
+def bytes_on_disk(paths: Paths) -> int:
+    """Return the bytes of all packs, without looking into any."""
+    total = 0
+    for pack in pack_ids(paths.packs):
+        with suppress(FileNotFoundError):
+            total += pack_path(paths.packs, pack).stat().st_size
+    return total
+
+
 def stats(paths: Paths, index: Index) -> Stats:
     """Count; reads the whole index.
 
@@ -62,16 +71,12 @@ def stats(paths: Paths, index: Index) -> Stats:
         if state == State.GOOD:
             blocks += count if kind == Kind.BLOCK else 0
             lists += count if kind == Kind.LIST else 0
-    packs = pack_ids(paths.packs)
-    on_disk = 0
-    for pack in packs:
-        with suppress(FileNotFoundError):
-            on_disk += pack_path(paths.packs, pack).stat().st_size
+    on_disk = bytes_on_disk(paths)
     ((sessions,),) = index.query("SELECT count(*) FROM sessions")
     return Stats(
         images=len(paths.images()),
         removed=len(paths.removed_images()),
-        packs=len(packs),
+        packs=len(pack_ids(paths.packs)),
         blocks=blocks,
         lists=lists,
         bytes_plain=blocks * BLOCK,

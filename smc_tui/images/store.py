@@ -25,7 +25,7 @@ from smc_tui.images.progress import Progress, no_progress
 from smc_tui.images.reader import DiskReader
 from smc_tui.images.rebuild import rebuild
 from smc_tui.images.session import Session
-from smc_tui.images.stats import Stats, stats
+from smc_tui.images.stats import Stats, bytes_on_disk, stats
 from smc_tui.images.verify import Verification, verify
 from smc_tui.model.errors import SmcError
 from smc_tui.model.geometry import BLOCK
@@ -317,6 +317,10 @@ class ImageStore:
                 Store.Unreadable, Destination.Full, Destination.IoError.
         """
         return collect(self.paths, self._files, progress)
+
+    def bytes_on_disk(self) -> int:
+        """Return the bytes of all packs, at once."""
+        return bytes_on_disk(self.paths)
 
     def stats(self) -> Stats:
         """Return what the store holds.

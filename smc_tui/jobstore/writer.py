@@ -23,7 +23,7 @@ from smc_tui.jobstore.home import Home
 from smc_tui.jobstore.requests import Request, RequestState
 from smc_tui.jobstore.store import JobStore
 from smc_tui.model.errors import SmcError
-from smc_tui.model.things import Image, Job, Resource, Run, Source
+from smc_tui.model.things import Event, Image, Job, Resource, Run, Source
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -162,6 +162,38 @@ class JobWriter(JobStore):
             " facts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (at, actor, action, result, source_id, job_id, run_id, image_id, rows.dump(facts)),
         )
+
+    def newest_event(
+        self, action: str, result: str | None = None, *, before: int | None = None
+    ) -> Event | None:
+        """Return the newest line of the history of a kind, before an event's number."""
+        row = self._one(
+            "SELECT * FROM events WHERE action = ?1 AND (?2 IS NULL OR result = ?2)"
+            " AND (?3 IS NULL OR id < ?3) ORDER BY id DESC LIMIT 1",
+            action,
+            result,
+            before,
+        )
+        return None if row is None else rows.event_of(row)
+
+    def count_events(
+        self, action: str, *, after: int = 0, by: str | None = None, not_by: str | None = None
+    ) -> int:
+        """Return how many lines of a kind the history has from after an event's number."""
+        row = self._one(
+            "SELECT count(*) FROM events WHERE id > ?2 AND action = ?1"
+            " AND (?3 IS NULL OR actor = ?3) AND (?4 IS NULL OR actor <> ?4)",
+            action,
+            after,
+            by,
+            not_by,
+        )
+        return int(row[0])
+
+    def oldest_instant(self) -> float:
+        """Return when the history begins, 0 for an empty one."""
+        row = self._one("SELECT at FROM events ORDER BY id LIMIT 1")
+        return float(row["at"]) if row else 0.0
 
     def write_progress(self, job: Job, run: Run) -> None:
         """Update a running job's bar and its run's counters, and nothing else of them."""

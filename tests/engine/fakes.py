@@ -44,6 +44,11 @@ class FakeShelf:
             raise SmcError("Destination.IoError", "as scripted")
         (self.folder / f"{image_id}.json").unlink(missing_ok=True)
 
+    def size(self):
+        """Return what a test has put there; an empty store is never collected."""
+        told = self.folder.parent / "size"
+        return int(told.read_text()) if told.exists() else 0
+
 
 def fake_inventory(target):
     """Return what a local disk looks like; ``bad-<code>`` in a path fails with that code."""

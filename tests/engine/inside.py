@@ -84,6 +84,7 @@ class Shelf(FakeShelf):
 
     def __init__(self):
         self.kept = {}
+        self.bytes = 0  # an empty store is never collected
 
     def ids(self):
         return sorted(self.kept)
@@ -93,6 +94,9 @@ class Shelf(FakeShelf):
 
     def remove(self, image_id):
         self.kept.pop(image_id, None)
+
+    def size(self):
+        return self.bytes
 
 
 class Inside:
@@ -108,6 +112,7 @@ class Inside:
         self.log = logging.getLogger("inside")
 
         async def start(command, description, log, patience):
+            home.job_staging(description["job"]).mkdir(parents=True, exist_ok=True)
             self.puppets.append(Puppet(description))
             return self.puppets[-1]
 

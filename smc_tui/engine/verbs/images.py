@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from smc_tui.engine.answers import WORK
+from smc_tui.engine.collecting import TOLD, collected
 from smc_tui.engine.context import Context
 from smc_tui.engine.keeping import Keeper
 from smc_tui.engine.ledger import Ledger
@@ -41,7 +42,7 @@ class ImageVerbs:
             "image.verify": self.verify,
             "image.export": self.export,
             "store.check": self.store_work,
-            "store.collect": self.store_work,
+            "store.collect": self.collect,
             "store.stats": self.store_work,
         }
 
@@ -116,16 +117,18 @@ class ImageVerbs:
                 "verify",
                 {"image": image.id},
                 image.id,
+                image.job_id,
                 lambda outcome: self._verified(image.id, outcome),
             ),
         )
 
-    def _verified(self, image_id: str, outcome: Document | SmcError) -> None:
+    def _verified(self, image_id: str, outcome: Document | SmcError) -> Document:
         """Keep what a verification has found out; inside its transaction."""
         if not isinstance(outcome, SmcError):
             self._proven(self._store.image(image_id))
         elif outcome.exit_code is ExitCode.STORE_DAMAGED:
             self._damaged(self._store.image(image_id), outcome)
+        return {}
 
     def _proven(self, image: Image) -> None:
         now = self._context.clock.now()
@@ -152,7 +155,7 @@ class ImageVerbs:
             "format": form,
             "overwrite": flag(args, "overwrite"),
         }
-        self._works.start(request, Order("export", facts, image.id))
+        self._works.start(request, Order("export", facts, image.id, image.job_id))
 
     def _disk(self, image: Image, chosen: object) -> int:
         indexes = [int(disk["index"]) for disk in image.disks]
@@ -168,24 +171,34 @@ class ImageVerbs:
         return chosen
 
     def store_work(self, request: Request) -> None:
-        """Check, collect or measure the image store."""
+        """Check or measure the image store."""
         known_args(request)
-        settle = self._checked if request.verb == "store.check" else None
+        settle = self._checked if request.verb == "store.check" else self._counted
         self._works.start(request, Order(request.verb.removeprefix("store."), {}, settle=settle))
 
-    def _checked(self, outcome: Document | SmcError) -> None:
+    def collect(self, request: Request) -> None:
+        """Free what nothing needs any more."""
+        why = str(known_args(request, "why").get("why", ""))
+        self._works.start(request, Order("collect", {}, why=why, tells=TOLD))
+
+    def _counted(self, _outcome: Document | SmcError) -> Document:
+        """Tell with the store's numbers when it was collected."""
+        return collected(self._context)
+
+    def _checked(self, outcome: Document | SmcError) -> Document:
         """Keep what a check of the whole store has found out about each image."""
         images = [each for each in self._store.images() if each.state is not ImageState.DELETING]
         if not isinstance(outcome, SmcError):
             for image in images:
                 if image.fault is None or image.fault.code != "Image.NotFound":
                     self._proven(image)
-            return
+            return {}
         problems = outcome.facts.get("problems", [])
         harmed = {problem.get("image") for problem in problems}
         for image in images:
             if image.id in harmed:
                 self._damaged(image, SmcError("Image.BlockDamaged", "found by a store check"))
+        return {}
 
     def _event(self, request: Request, image: Image, result: str) -> None:
         self._ledger.event(
