@@ -26,6 +26,7 @@ from smc_tui.engine.verbs.images import ImageVerbs
 from smc_tui.engine.verbs.jobs import JobVerbs
 from smc_tui.engine.verbs.settings import SettingsVerbs
 from smc_tui.engine.verbs.sources import SourceVerbs
+from smc_tui.engine.verbs.tags import TagVerbs
 from smc_tui.engine.works import Works
 from smc_tui.jobstore.home import Home
 from smc_tui.jobstore.requests import Request
@@ -69,6 +70,7 @@ class Engine:
         self._saved_offset = -1.0
         self._verbs: dict[str, Callable[[Request], None]] = {
             **SourceVerbs(self._context, self._ledger).verbs(),
+            **TagVerbs(self._context, self._ledger).verbs(),
             **SettingsVerbs(self._context, self._ledger, self._runs).verbs(),
             **JobVerbs(self._context, self._ledger, self._runs, self._keeper).verbs(),
             **ImageVerbs(self._context, self._ledger, self._keeper, self._works).verbs(),

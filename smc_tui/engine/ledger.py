@@ -28,6 +28,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from smc_tui.engine.answers import (
+    WORK,
     Withdrawn,
     finish_awaited,
     gone_awaited,
@@ -41,6 +42,7 @@ from smc_tui.model import schedule
 from smc_tui.model.errors import SmcError
 from smc_tui.model.ids import Kind, new_id
 from smc_tui.model.lifecycle import Move, RunKind, SourceState, Status, after, can
+from smc_tui.model.report import DELETED, last_facts
 from smc_tui.model.things import (
     INTERMEDIATE,
     Counters,
@@ -340,6 +342,42 @@ class Ledger:
         self.answer(run_awaited(run.id), error)
         self.answer(stop_awaited(run.id), error)
 
+    def release(self, job: Job, resource: Resource | None, request: Request) -> None:
+        """Write down that a stopped job's resource is about to be released on request.
+
+        A paused run ends with it: what it would have gone on from is gone, and a start
+        that called itself a continuation would be none.
+        """
+        with self.store.transaction():
+            self._start_again(job)
+            if resource is not None:
+                self.store.put_resource(replace(resource, state=ResourceState.RELEASING))
+            self.event(request.actor, request.verb, "started", job)
+            self.accept(request, {"job": job.id}, WORK)
+
+    def lost(self, job: Job, resource: Resource) -> None:
+        """Write down that a job's staging area is gone without anyone having released it."""
+        gone = replace(resource, state=ResourceState.RELEASED, released=self.clock.now())
+        with self.store.transaction():
+            self._start_again(job)
+            self.store.put_resource(gone)
+            self.event(ENGINE, "resource lost", resource.name, job)
+
+    def adopt(self, job: Job) -> None:
+        """Take a staging area on the books that no resource tells of."""
+        resource = Resource(
+            new_id(Kind.RESOURCE), INTERMEDIATE, job.id, ResourceState.HELD, self.clock.now()
+        )
+        with self.store.transaction():
+            self.store.put_resource(resource)
+            self.event(ENGINE, "resource adopted", resource.name, job)
+
+    def _start_again(self, job: Job) -> None:
+        """Let a stopped job's next run be a new one."""
+        self._end_paused(job, "ReplicationJob.Released", f"{job.name} holds nothing any more")
+        if job.run_id or job.status is Status.IN_ERROR:
+            self.store.put_job(replace(job, run_id=None, progress=0.0, live={}))
+
     def releasing(self, resource: Resource) -> None:
         """Write down that a resource is about to be released."""
         with self.store.transaction():
@@ -377,7 +415,7 @@ class Ledger:
         """Take a Deleting job off the table."""
         with self.store.transaction():
             self.store.delete_job(job.id)
-            self.event(ENGINE, "deleted", job.name, job)
+            self.event(ENGINE, DELETED, job.name, job, **last_facts(job))
             self.answer(gone_awaited(job.id), {"status": str(Status.DELETING)})
 
     def expire(self, job: Job) -> Job:

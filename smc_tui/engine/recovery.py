@@ -16,7 +16,7 @@ from smc_tui.engine.keeping import ASIDE, Keeper, image_of_manifest, lock_free, 
 from smc_tui.engine.ledger import ENGINE, Ledger
 from smc_tui.engine.runs import Runs
 from smc_tui.model.errors import SmcError
-from smc_tui.model.lifecycle import ImageState, Phase, Status
+from smc_tui.model.lifecycle import UNFINISHED, ImageState, Phase, Status
 from smc_tui.model.things import PIN, Fault, Image, Job, ResourceState
 
 #: The code of an image whose row is there and whose manifest is not.
@@ -44,6 +44,7 @@ class Recovery:
         for job in self._store.jobs():
             self._take_up(job)
         self._release_leftovers()
+        self._reconcile_staging()
 
     def _let_go(self) -> None:
         """End the requests whose work died with its engine, and the holds of such work."""
@@ -129,7 +130,7 @@ class Recovery:
             self._runs.resume(job, run)
 
     def _release_leftovers(self) -> None:
-        """Release what is held by nobody, and folders that no resource tells of."""
+        """Release what is held by nobody, and folders that no job tells of."""
         jobs = {job.id for job in self._store.jobs()}
         ending = {job.id for job in self._store.jobs() if _releases_by_itself(job)}
         held = self._store.resources_held()
@@ -145,6 +146,32 @@ class Recovery:
         for folder in sorted(staging.iterdir()) if staging.is_dir() else ():
             if folder.name not in owned:
                 self._context.spawn(self._sweep(folder.name), f"sweep of {folder.name}")
+
+    def _reconcile_staging(self) -> None:
+        """Bring the books of jobs and their folders in step, and measure what is held.
+
+        A record without a folder: someone removed it, and the job starts again. A folder
+        without a record (a job store put back from a backup): it is taken on the books,
+        or removed where its job needs none any more. A Running job's folder is its
+        worker's business: the record comes before it.
+        """
+        for job in self._store.jobs():
+            if _releases_by_itself(job):
+                continue
+            folder = self._context.home.job_staging(job.id)
+            resource = self._store.resource(job.id)
+            if resource is None and folder.is_dir():
+                if job.status not in UNFINISHED:
+                    self._context.spawn(self._sweep(job.id), f"sweep of {job.id}")
+                    continue
+                self._ledger.adopt(job)
+            elif resource is not None and resource.state is ResourceState.HELD:
+                if job.status is not Status.RUNNING and not folder.is_dir():
+                    self._ledger.lost(job, resource)
+                    continue
+            else:
+                continue
+            self._context.spawn(self._keeper.measure(job.id), f"size of {job.id}")
 
     async def _sweep(self, name: str) -> None:
         folder = self._context.home.staging / name

@@ -34,6 +34,7 @@ from smc_tui.model.documents import (
     source_document,
 )
 from smc_tui.model.errors import SmcError
+from smc_tui.model.report import DELETED, LAST, Known
 from smc_tui.model.things import Event, Image, Job, Resource, Run, Source
 
 _IMAGES = (
@@ -188,6 +189,34 @@ class JobStore:
             job_id,
         )
         return None if row is None else rows.resource_of(row)
+
+    def resources_held(self) -> list[Resource]:
+        """Return everything that is held or being released, oldest first."""
+        found = self._all("SELECT * FROM resources WHERE state != 'Released' ORDER BY created, id")
+        return [rows.resource_of(row) for row in found]
+
+    def known_job(self, ref: str) -> Known:
+        """Return a job by id or name with its history, also one that is gone by now.
+
+        Raises:
+            SmcError: ReplicationJob.NotFound.
+        """
+        with self.snapshot():
+            row = self._one("SELECT * FROM jobs WHERE id = ?1 OR name = ?1", ref)
+            if row is not None:
+                job = rows.job_of(row)
+                return Known(job.id, job.name, job, events=self.events(job.id))
+            row = self._one(
+                "SELECT * FROM events WHERE action = ?2 AND (job_id = ?1 OR result = ?1)"
+                " ORDER BY id DESC LIMIT 1",
+                ref,
+                DELETED,
+            )
+            if row is None:
+                raise SmcError("ReplicationJob.NotFound", f"there is and was no job {ref}")
+            gone = rows.event_of(row)
+            last = gone.facts.get(LAST, {})
+            return Known(gone.job_id, gone.result, None, last, self.events(gone.job_id))
 
     def events(self, job_id: str | None = None, *, after: int = 0) -> list[Event]:
         """Return the history of a job, or all of it, from after an event's number."""

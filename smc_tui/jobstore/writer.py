@@ -138,11 +138,6 @@ class JobWriter(JobStore):
         """Insert or replace an intermediate resource."""
         self._put("resources", rows.resource_row(resource))
 
-    def resources_held(self) -> list[Resource]:
-        """Return every resource that is not released."""
-        found = self._all("SELECT * FROM resources WHERE state != 'Released'")
-        return [rows.resource_of(row) for row in found]
-
     def write_event(
         self,
         at: float,

@@ -187,6 +187,19 @@ CATALOGUE: dict[str, Entry] = {
     "Image.NotFound": Entry(
         "there is no such image", "see smc-tui image list", exit_code=ExitCode.NO_SUCH_OBJECT
     ),
+    "Resource.NotFound": Entry(
+        "there is no such intermediate resource",
+        "see smc-tui resource list",
+        exit_code=ExitCode.NO_SUCH_OBJECT,
+    ),
+    "Resource.Ambiguous": _usage(
+        "several jobs hold a resource of this name",
+        "name the job or the resource's id: smc-tui resource list",
+    ),
+    "Resource.Orphaned": _not_allowed(
+        "the resource belongs to no unfinished job",
+        "the engine removes it when it starts: smc-tui engine stop, smc-tui engine start",
+    ),
     "Request.NotFound": Entry(
         "there is no such request", "submit it again", exit_code=ExitCode.NO_SUCH_OBJECT
     ),
@@ -226,6 +239,12 @@ CATALOGUE: dict[str, Entry] = {
         "the job's valid time passed before the run had ended",
         "create a new job",
         safe="all images",
+    ),
+    "ReplicationJob.Released": Entry(
+        "the intermediate resource was released before the run had ended",
+        "start it again: smc-tui job start NAME",
+        safe="all images",
+        resumes="starts again: the next run compares everything anew",
     ),
     "ReplicationJob.Cancelled": Entry(
         "the job was cancelled before the run had ended",
@@ -352,7 +371,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "Request.TimedOut": Entry(
         "it took longer than the time given",
-        "look again: smc-tui job show NAME",
+        "look again in a while, or give it longer with --timeout",
         safe="it goes on",
         exit_code=ExitCode.TIMED_OUT,
     ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from smc_tui.model import estimate
+from smc_tui.model import advice, estimate
 from smc_tui.model.catalogue import CATALOGUE
 from smc_tui.model.lifecycle import SourceState
 from smc_tui.model.things import Event, Fault, Image, Job, Resource, ResourceState, Run, Source
@@ -24,8 +24,13 @@ def instant(at: float | None) -> str | None:
     return None if at is None else rfc3339(at)
 
 
-def fault_document(fault: Fault | None) -> Document | None:
-    """Return a failure with the catalogue's words about it."""
+def fault_document(fault: Fault | None, **names: str) -> Document | None:
+    """Return a failure with the catalogue's words about it.
+
+    Args:
+        fault: the failure.
+        names: what the next step's placeholders stand for, as ``advice.filled`` takes them.
+    """
     if fault is None:
         return None
     entry = CATALOGUE.get(fault.code)
@@ -36,7 +41,7 @@ def fault_document(fault: Fault | None) -> Document | None:
         "at": instant(fault.at),
         "cause": entry.cause if entry else "",
         "safe": entry.safe if entry else "",
-        "next_step": entry.next_step if entry else "",
+        "next_step": advice.filled(entry.next_step, names) if entry else "",
         "resumes": entry.resumes if entry else "",
     }
 
@@ -77,8 +82,14 @@ def source_document(source: Source, job: Job | None = None) -> Document:
         "estimate": _estimate(source),
         "inventory": source.inventory,
         "job": {"id": job.id, "name": job.name, "status": str(job.status)} if job else None,
-        "error": fault_document(source.fault),
+        "error": fault_document(source.fault, **_source_names(source)),
     }
+
+
+def _source_names(source: Source) -> dict[str, str]:
+    names = {"source": source.name, "host": source.ssh.target if source.ssh else ""}
+    fingerprint = source.fault.facts.get("fingerprint") if source.fault else None
+    return names | ({"fingerprint": str(fingerprint)} if fingerprint else {})
 
 
 def _estimate(source: Source) -> Document | None:
@@ -122,7 +133,7 @@ def job_summary(job: Job) -> Document:
         "run_id": job.run_id,
         "pending": str(job.wish) or None,
         "completing": job.completing,
-        "error": fault_document(job.fault),
+        "error": fault_document(job.fault, job=job.name, source=job.source_name),
         "live": job.live or None,
     }
 

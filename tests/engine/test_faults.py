@@ -330,7 +330,6 @@ async def test_a_folder_that_cannot_be_removed_keeps_no_job_from_its_end(tmp_pat
     await inside.ask("source.import", "web01", ssh=None, paths=["/dev/vda"])
     created = await inside.ask("job.create", "web01", name="job-a", once=True, start="now")
     job_id = created.result["job"]
-    inside.home.job_staging(job_id).mkdir(parents=True)
 
     def refuse(folder):
         raise PermissionError(folder)
@@ -358,7 +357,6 @@ async def test_a_start_while_its_last_area_is_removed(tmp_path, monkeypatch):
     await inside.ask("source.import", "web01", ssh=None, paths=["/dev/vda"])
     created = await inside.ask("job.create", "web01", name="job-a", start="now")
     staging = inside.home.job_staging(created.result["job"])
-    staging.mkdir(parents=True)
     inside.puppet.end(DIED)
     await inside.settle()
     let_go, remove = threading.Event(), keeping.remove_tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from smc_tui.engine.answers import WORK, gone_awaited, stop_awaited
+from smc_tui.engine.answers import gone_awaited, stop_awaited
 from smc_tui.engine.context import Context
 from smc_tui.engine.keeping import Keeper
 from smc_tui.engine.ledger import Ledger
@@ -15,7 +15,7 @@ from smc_tui.jobstore.requests import Request
 from smc_tui.model.actions import BY_VERB, refusal
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Move, Phase, RunKind, Status
-from smc_tui.model.things import Job, Resource, ResourceState, Wish
+from smc_tui.model.things import Job, Resource, Wish
 
 
 class JobVerbs:
@@ -115,11 +115,7 @@ class JobVerbs:
         known_args(request)
         job = self._allowed(request)
         resource = self._store.resource(job.id)
-        with self._store.transaction():
-            if resource is not None:
-                self._store.put_resource(replace(resource, state=ResourceState.RELEASING))
-            self._ledger.event(request.actor, request.verb, "started", job)
-            self._ledger.accept(request, {"job": job.id}, WORK)
+        self._ledger.release(job, resource, request)
         if resource is not None:
             self._keeper.set_aside(resource)
         self._context.spawn(self._release(request, resource), f"release of {job.id}")

@@ -30,6 +30,7 @@ _CREATED_WITH = (
     "limit_mbit",
     "compression",
     "valid",
+    "tags",
 )
 
 
@@ -106,6 +107,7 @@ class SettingsVerbs:
             created=now,
             description=settings.description(args.get("description", "")),
             next_run=chosen.start_at,
+            tags=settings.tags(args.get("tags", [])),
         )
 
     def _settings(self, name: str, args: dict[str, Any], now: float) -> JobSettings:

@@ -42,7 +42,7 @@ class SourceVerbs:
 
     def take_in(self, request: Request) -> None:
         """Import a source: look at it, then keep what was found."""
-        args = known_args(request, "ssh", "paths", "accept_key", "description")
+        args = known_args(request, "ssh", "paths", "accept_key", "description", "tags")
         name = settings.name(request.target)
         if name in self._importing or any(name == each.name for each in self._store.sources()):
             raise SmcError("SourceServerName.Duplicate", f"there is a source {name} already")
@@ -51,6 +51,7 @@ class SourceVerbs:
         if ssh is None and not paths:
             raise SmcError("InvalidParameter.Missing", "a local source needs the path of a disk")
         description = settings.description(args.get("description", ""))
+        tags = settings.tags(args.get("tags", []))
         with self._store.transaction():
             self._ledger.event(request.actor, request.verb, "started", name=name)
             self._ledger.accept(request, {}, WORK)
@@ -65,6 +66,7 @@ class SourceVerbs:
             created=now,
             checked=now,
             description=description,
+            tags=tags,
         )
         self._context.spawn(
             self._import(request, source, paths, args.get("accept_key")), f"import of {name}"
@@ -134,33 +136,44 @@ class SourceVerbs:
 
     async def _keep(self, request: Request, source: Source, word: str) -> None:
         def settle() -> None:
+            known = self._latest(source)
+            if known is None and request.verb == "source.check":
+                error = SmcError("SourceServer.NotFound", f"{source.name} was removed meanwhile")
+                self._settle_badly(request, error, None)
+                return
             with self._store.transaction():
-                self._store.put_source(source)
+                self._store.put_source(known or source)
                 self._ledger.event(request.actor, request.verb, word, source_id=source.id)
                 job = self._store.unfinished_job(source.id)
-                result = {"source": source.id, "document": source_document(source, job)}
+                result = {"source": source.id, "document": source_document(known or source, job)}
                 self._store.finish(request, self._context.clock.now(), result)
 
         await self._context.persist(settle)
 
     async def _fail(self, request: Request, error: SmcError, source: Source | None) -> None:
-        def settle() -> None:
-            with self._store.transaction():
-                if source is not None and self._still_there(source.id):
-                    self._store.put_source(source)
-                self._ledger.event(
-                    request.actor,
-                    request.verb,
-                    error.code,
-                    source_id=source.id if source else "",
-                    detail=error.detail,
-                )
-                self._store.fail(request, self._context.clock.now(), error)
+        await self._context.persist(lambda: self._settle_badly(request, error, source))
 
-        await self._context.persist(settle)
+    def _settle_badly(self, request: Request, error: SmcError, source: Source | None) -> None:
+        known = self._latest(source) if source is not None else None
+        with self._store.transaction():
+            if known is not None:
+                self._store.put_source(known)
+            self._ledger.event(
+                request.actor,
+                request.verb,
+                error.code,
+                source_id=source.id if source else "",
+                detail=error.detail,
+            )
+            self._store.fail(request, self._context.clock.now(), error)
 
-    def _still_there(self, source_id: str) -> bool:
-        return any(source.id == source_id for source in self._store.sources())
+    def _latest(self, source: Source) -> Source | None:
+        """Return what a look has found of a source, with what was set during the look.
+
+        None for a source that is not there, or no longer.
+        """
+        now = next((each for each in self._store.sources() if each.id == source.id), None)
+        return None if now is None else replace(source, tags=now.tags)
 
     # Remove
 
