@@ -132,6 +132,10 @@ class JobStore:
         """Return all jobs, oldest first."""
         return [rows.job_of(row) for row in self._all("SELECT * FROM jobs ORDER BY created, id")]
 
+    def job_rows(self) -> list[sqlite3.Row]:
+        """Return all jobs, oldest first, as the table holds them: for who compares."""
+        return self._all("SELECT * FROM jobs ORDER BY created, id")
+
     def job(self, ref: str) -> Job:
         """Return a job by id or name.
 
@@ -227,6 +231,20 @@ class JobStore:
                 "SELECT * FROM events WHERE job_id = ? AND id > ? ORDER BY id", job_id, after
             )
         return [rows.event_of(row) for row in found]
+
+    def recent_events(self, most: int, *, after: int = 0) -> list[Event]:
+        """Return the newest lines of all history, oldest first, from after an event's number."""
+        found = self._all(
+            "SELECT * FROM (SELECT * FROM events WHERE id > ? ORDER BY id DESC LIMIT ?) ORDER BY id",
+            after,
+            most,
+        )
+        return [rows.event_of(row) for row in found]
+
+    def resources(self) -> list[Resource]:
+        """Return what all jobs hold at the destination, or are releasing."""
+        found = self._all("SELECT * FROM resources WHERE state != 'Released' ORDER BY created")
+        return [rows.resource_of(row) for row in found]
 
     def engine(self) -> EngineRow | None:
         """Return what the last engine wrote about itself."""

@@ -1,0 +1,85 @@
+"""Every key of the console: one table for bindings, hints, menus, help and the README.
+
+Lower case never destroys; what needs a dialog that asks for a name is a capital. No
+function keys, no Alt, no mouse: each of them is broken somewhere over ssh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smc_tui.model.actions import ActionId
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key.
+
+    Attributes:
+        id: what a person remaps it by.
+        keys: Textual's names, comma between alternatives.
+        action: what Textual calls.
+        text: what it does, in a few words.
+        shown: how a person reads the key.
+        hint: whether the bottom line tells it.
+    """
+
+    id: str
+    keys: str
+    action: str
+    text: str
+    shown: str
+    hint: bool = False
+
+
+def _job(action: ActionId, key: str, text: str) -> Key:
+    return Key(f"job.{action}", key, f"act('{action}')", text, key)
+
+
+#: What is done to the job under the cursor, or to those marked.
+JOB_KEYS: dict[ActionId, Key] = {
+    ActionId.START: _job(ActionId.START, "o", "start the job"),
+    ActionId.SYNC: _job(ActionId.SYNC, "m", "synchronise now"),
+    ActionId.SET_INTERVAL: _job(ActionId.SET_INTERVAL, "s", "automatic synchronisation"),
+    ActionId.PAUSE: _job(ActionId.PAUSE, "p", "pause"),
+    ActionId.TROUBLESHOOT: _job(ActionId.TROUBLESHOOT, "t", "troubleshoot errors"),
+    ActionId.VIEW_REPORT: _job(ActionId.VIEW_REPORT, "r", "report"),
+    ActionId.VIEW_DRILL: _job(ActionId.VIEW_DRILL, "d", "drill report"),
+    ActionId.MODIFY: _job(ActionId.MODIFY, "e", "modify"),
+    ActionId.CREATE_INSTANCE: _job(ActionId.CREATE_INSTANCE, "i", "create an instance"),
+    ActionId.RETRY: _job(ActionId.RETRY, "R", "retry"),
+    ActionId.RETRY_DRILL: _job(ActionId.RETRY_DRILL, "D", "run the migration drill"),
+    ActionId.VERIFY_RESULT: _job(ActionId.VERIFY_RESULT, "V", "verify the result"),
+    ActionId.COMPLETE: _job(ActionId.COMPLETE, "C", "complete (cut over)"),
+    ActionId.RELEASE: _job(ActionId.RELEASE, "E", "release the intermediate resource"),
+    ActionId.CANCEL: _job(ActionId.CANCEL, "X", "cancel the job"),
+}
+
+#: What the Server Migration page itself understands.
+PAGE_KEYS: tuple[Key, ...] = (
+    Key("page.filter", "slash", "filter", "filter by words", "/", True),
+    Key("page.actions", "a", "actions", "actions of the row", "a", True),
+    Key("page.import", "I", "import_source", "import a source", "I"),
+    Key("page.new", "N", "new_job", "new migration job", "N"),
+    Key("page.errors", "exclamation_mark", "chip(4)", "only errors", "!"),
+    *(Key(f"page.chip{n}", str(n), f"chip({n})", f"status filter {n}", str(n)) for n in range(6)),
+    Key("page.sort-left", "less_than_sign", "sort(-1)", "sort by the column before", "<"),
+    Key("page.sort-right", "greater_than_sign", "sort(1)", "sort by the next column", ">"),
+    Key("page.reverse", "S", "reverse", "reverse the order", "S"),
+    Key("page.wide", "w", "wide", "more or fewer columns", "w"),
+    Key("page.freeze", "F", "freeze", "freeze the view", "F"),
+    Key("page.copy", "y", "copy_id", "copy the id", "y"),
+    Key("page.copy-row", "Y", "copy_row", "copy the row as JSON", "Y"),
+    Key("page.clear", "escape", "clear", "clear filter and marks", "esc"),
+)
+
+#: Understood everywhere.
+APP_KEYS: tuple[Key, ...] = (
+    Key("app.help", "question_mark", "help", "help", "?", True),
+    Key("app.command", "colon", "command_line", "command line", ":", True),
+    Key("app.images", "f2,M", "page('images')", "images", "M"),
+    Key("app.engine", "H", "page('health')", "engine and store health", "H"),
+    Key("app.theme", "T", "next_theme", "next theme", "T"),
+    Key("app.redraw", "ctrl+l", "redraw", "draw everything again", "ctrl+l"),
+    Key("app.leave", "q,ctrl+c,ctrl+q", "leave", "detach; the engine goes on", "q", True),
+)

@@ -1,0 +1,145 @@
+"""The lines around the table: title, chips, the selected row's story, who did what."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from smc_tui.console.render.cells import Cell, Line, Tone, fit, width
+from smc_tui.console.render.glyphs import Glyphs
+from smc_tui.console.render.jobs import CHIPS, Entry, clock, in_chip
+from smc_tui.jobstore.feed import EngineView, Snapshot
+from smc_tui.model.catalogue import CATALOGUE
+from smc_tui.model.lifecycle import Status
+from smc_tui.model.things import Event, Job, Run
+from smc_tui.model.units import bytes_text, duration_text
+
+#: A snapshot older than this is told as old, seconds.
+STALE = 5.0
+
+
+def title(page: str, snapshot: Snapshot, columns: int, *, read_only: bool = False) -> Line:
+    """Return the top line: the page at the left, the engine at the right."""
+    left = (Cell(" smc-tui ", Tone.STRONG), Cell(f" {page}"))
+    marks = " · read only" if read_only else ""
+    right = (engine(snapshot.engine, len(_running(snapshot))), Cell(marks + " ", Tone.WARN))
+    gap = columns - width(left) - width(right)
+    return (*left, Cell(" " * max(1, gap)), *right)
+
+
+def _running(snapshot: Snapshot) -> list[Job]:
+    return [job for job in snapshot.jobs.values() if job.status is Status.RUNNING]
+
+
+def engine(view: EngineView, running: int) -> Cell:
+    """Return the engine in words."""
+    if not view.alive:
+        return Cell("engine down", Tone.BAD)
+    lapse = f" · {view.time_lapse:g} times as fast" if view.time_lapse != 1 else ""
+    return Cell(f"engine up · {running} running{lapse}", Tone.DIM)
+
+
+def chips(entries: Sequence[Entry], chosen: int, words: str, glyphs: Glyphs) -> Line:
+    """Return the filters with their counts, the chosen one in brackets, and the text filter."""
+    line: list[Cell] = [Cell(" ")]
+    for number, (name, _) in enumerate(CHIPS):
+        count = sum(in_chip(entry, number) for entry in entries)
+        text = f"{number} {name} {count}"
+        bad = name == "Error" and count
+        tone = Tone.STRONG if number == chosen else Tone.BAD if bad else Tone.DIM
+        line.append(Cell(f"[{text}]" if number == chosen else f" {text} ", tone))
+        line.append(Cell(" "))
+    if words:
+        line.append(Cell(f"  filter: {words}", Tone.WARN))
+    return tuple(line)
+
+
+def story(entry: Entry | None, last: Run | None, columns: int, glyphs: Glyphs) -> list[Line]:
+    """Return three lines on the selected row: what it is, what was last, what to do.
+
+    Args:
+        entry: the row, None when there is none.
+        last: its newest run.
+        columns: room.
+        glyphs: the terminal's signs.
+    """
+    if entry is None:
+        return [(Cell(" Nothing here. I imports a source, ? helps.", Tone.DIM),), (), ()]
+    lines = [_what(entry, glyphs), _last(last), _next(entry)]
+    return [_cut(line, columns, glyphs) for line in lines]
+
+
+def _cut(line: Line, columns: int, glyphs: Glyphs) -> Line:
+    room, cut = columns, []
+    for cell in line:
+        if room <= 0:
+            break
+        text = cell.text if len(cell.text) <= room else fit(cell.text, room, more=glyphs.more)
+        cut.append(Cell(text, cell.tone))
+        room -= len(text)
+    return tuple(cut)
+
+
+def _what(entry: Entry, glyphs: Glyphs) -> Line:
+    source, job = entry.source, entry.job
+    parts = [f" {entry.name}"]
+    if source is not None:
+        parts.append(f"{source.ssh.target if source.ssh else 'this host'}")
+        parts.append(f"{len(source.disks)} disk{'s' if len(source.disks) != 1 else ''}")
+        parts.append(bytes_text(source.total))
+    if job is not None:
+        kind = "once" if job.settings.once else f"every {duration_text(job.settings.interval)}"
+        kept = f"keeps {job.settings.keep} image{'s' if job.settings.keep != 1 else ''}"
+        parts += [f"{glyphs.arrow} {job.settings.target}", kind, kept]
+        parts += [f"#{tag}" for tag in job.tags]
+    sign = f" {glyphs.dot} "
+    return (Cell(parts[0], Tone.STRONG), Cell(sign + sign.join(parts[1:])))
+
+
+def _last(run: Run | None) -> Line:
+    if run is None:
+        return (Cell(" no run yet", Tone.DIM),)
+    counters = run.counters
+    took = duration_text(run.seconds)
+    when = clock(run.started)
+    done = f"compared {bytes_text(counters.compared)}, sent {bytes_text(counters.sent)}"
+    if counters.total:
+        done += f" ({100 * counters.sent / counters.total:.1f} %)"
+    if run.ended is None:
+        return (Cell(f" {run.kind} run since {when}: {done}", Tone.BUSY),)
+    if run.fault is not None:
+        return (Cell(f" {run.kind} run {when} failed after {took}: {run.fault.code}", Tone.BAD),)
+    return (Cell(f" last run {when}, {run.kind}, {took}: {done}"),)
+
+
+def _next(entry: Entry) -> Line:
+    job, source = entry.job, entry.source
+    fault = job.fault if job is not None else source.fault if source is not None else None
+    if fault is not None:
+        known = CATALOGUE.get(fault.code)
+        step = f" - {known.next_step}" if known else ""
+        return (Cell(f" {fault.detail}{step}", Tone.BAD),)
+    if job is None:
+        return (Cell(" N makes a migration job of it", Tone.DIM),)
+    waiting = job.live.get("waiting_for")
+    if waiting:
+        return (Cell(f" waits for {waiting}", Tone.WARN),)
+    held = job.live.get("held_by")
+    if held:
+        return (Cell(f" held by the {held}"),)
+    if job.next_run is not None:
+        return (Cell(f" next synchronisation at {clock(job.next_run)}", Tone.DIM),)
+    return ()
+
+
+def log_line(event: Event, names: dict[str, str]) -> Line:
+    """Return a line of history: when, about what, what, who."""
+    when = time.strftime("%H:%M:%S", time.localtime(event.at))
+    about = names.get(event.job_id) or names.get(event.source_id) or ""
+    bad = "." in event.result and event.result in CATALOGUE
+    return (
+        Cell(f" {when} ", Tone.DIM),
+        Cell(f"{about} " if about else ""),
+        Cell(f"{event.action}: {event.result}", Tone.BAD if bad else Tone.PLAIN),
+        Cell(f"  {event.actor}", Tone.DIM),
+    )

@@ -1,0 +1,82 @@
+"""What a person asks of the engine, and its answers as they come."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from smc_tui.jobstore import JobStore
+from smc_tui.jobstore.requests import RequestState
+from smc_tui.model.errors import SmcError
+
+#: Answers that have not come after this many looks are told as missing.
+LOOKS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a request."""
+
+    what: str
+    text: str
+    well: bool
+
+
+@dataclass
+class Asked:
+    """A request under way."""
+
+    what: str
+    accepted: bool = False
+    looks: int = 0
+
+
+class Desk:
+    """Requests of this console, and what has come of them.
+
+    Args:
+        store: an open job store.
+        read_only: refuse to submit anything.
+    """
+
+    def __init__(self, store: JobStore, read_only: bool = False) -> None:
+        self._store = store
+        self._asked: dict[str, Asked] = {}
+        self.read_only = read_only
+        self.actor = f"console ({os.environ.get('USER') or os.getuid()})"
+
+    def ask(self, what: str, verb: str, target: str, args: dict[str, Any] | None = None) -> str:
+        """Submit a request.
+
+        Args:
+            what: how the answer is titled.
+            verb: the request's verb.
+            target: id of what it is about.
+            args: its arguments.
+
+        Raises:
+            SmcError: Action.Unavailable where this console only looks; JobStore.*.
+        """
+        if self.read_only:
+            raise SmcError("Action.Unavailable", "this console was started with --read-only")
+        request_id = self._store.submit(verb, target, args, actor=self.actor)
+        self._asked[request_id] = Asked(what)
+        return request_id
+
+    def answers(self) -> list[Answer]:
+        """Return what has come since the last call."""
+        come: list[Answer] = []
+        for request_id, asked in list(self._asked.items()):
+            request = self._store.request(request_id)
+            asked.looks += 1
+            if request.error is not None:
+                come.append(Answer(asked.what, request.error.line, False))
+            elif request.state is RequestState.NEW and asked.looks == LOOKS:
+                come.append(Answer(asked.what, "the engine has not answered yet", False))
+            elif request.state is not RequestState.NEW and not asked.accepted:
+                asked.accepted = True
+                come.append(Answer(asked.what, "accepted", True))
+            if request.state.ended:
+                del self._asked[request_id]
+        return come

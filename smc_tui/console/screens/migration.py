@@ -1,0 +1,205 @@
+"""The Server Migration page: all jobs and idle sources in one table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.reactive import var
+from textual.screen import Screen
+from textual.widgets import Input
+
+from smc_tui.console.app import bindings
+from smc_tui.console.keys import APP_KEYS, JOB_KEYS, PAGE_KEYS
+from smc_tui.console.render import jobs, story
+from smc_tui.console.render.cells import Cell, Line, Tone
+from smc_tui.console.widgets.lines import Lines
+from smc_tui.console.widgets.table import LineTable
+from smc_tui.model.things import Run
+
+if TYPE_CHECKING:
+    from smc_tui.console.app import ConsoleApp
+
+#: Lines of history under the table.
+LOG = 2
+
+
+class MigrationScreen(Screen[None]):
+    """The table, its filters, the selected row's story, who did what."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings((*PAGE_KEYS, *JOB_KEYS.values()))
+
+    chip: var[int] = var(0)
+    """Which status filter is on."""
+    words: var[str] = var("")
+    """The text filter."""
+    wide: var[bool] = var(False)
+    """Whether all columns are wanted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._entries: dict[str, jobs.Entry] = {}
+        self._order: tuple[str, bool] | None = None
+
+    @property
+    def console(self) -> ConsoleApp:
+        """The app, by its own name."""
+        return cast("ConsoleApp", self.app)
+
+    @property
+    def columns(self) -> tuple[jobs.Column, ...]:
+        """The columns wanted now."""
+        return jobs.WIDE if self.wide else jobs.COLUMNS
+
+    def compose(self) -> ComposeResult:
+        """Lay out the page, top to bottom."""
+        yield Lines(id="title")
+        yield Lines(id="chips")
+        yield LineTable(self.columns, glyphs=self.console.glyphs, marking=True, id="jobs")
+        yield Lines(id="story", least=3)
+        yield Lines(id="log", least=LOG)
+        yield Input(id="filter", placeholder="words, !not, state:InError, tag:wave-1", compact=True)
+        yield Lines(id="hints")
+
+    def on_mount(self) -> None:
+        """Show what is known and take the keys."""
+        self.query_one(LineTable).focus()
+        self.show_snapshot()
+
+    def on_resize(self) -> None:
+        """Draw the lines anew for the new width."""
+        self.show_snapshot()
+
+    # Showing
+
+    def show_snapshot(self) -> None:
+        """Show the newest snapshot."""
+        snapshot = self.console.snapshot
+        found = jobs.entries(snapshot)
+        self._entries = {entry.key: entry for entry in found}
+        shown = [
+            entry
+            for entry in found
+            if jobs.in_chip(entry, self.chip) and jobs.matches(entry, self.words.split())
+        ]
+        if self._order is not None:
+            key, descending = self._order
+            shown.sort(key=lambda entry: jobs.order_key(entry, key), reverse=descending)
+        glyphs, ahead = self.console.glyphs, snapshot.engine.ahead
+        table = self.query_one(LineTable)
+        table.apply([jobs.row(entry, self.columns, glyphs, ahead) for entry in shown])
+        self._lines("#title", [self._title()])
+        self._lines("#chips", [story.chips(found, self.chip, self.words, glyphs)])
+        self._story()
+        names = {entry.key: entry.name for entry in found}
+        newest = snapshot.events[-LOG:][::-1]
+        self._lines("#log", [story.log_line(event, names) for event in newest])
+        self._lines("#hints", [self._hints(len(shown))])
+
+    def _lines(self, where: str, lines: list[Line]) -> None:
+        self.query_one(where, Lines).show(lines)
+
+    def _title(self) -> Line:
+        app = self.console
+        if app.trouble is not None:
+            return (Cell(f" {app.trouble.line}", Tone.BAD),)
+        line = story.title(
+            "Server Migration", app.snapshot, self.size.width, read_only=app.options.read_only
+        )
+        return (*line, Cell(" FROZEN", Tone.WARN)) if app.frozen else line
+
+    def _story(self) -> None:
+        entry = self.entry
+        last: Run | None = None
+        if entry is not None and entry.job is not None:
+            runs = self.console.store.runs(entry.job.id)
+            last = runs[-1] if runs else None
+        lines = story.story(entry, last, self.size.width, self.console.glyphs)
+        self._lines("#story", lines)
+
+    def _hints(self, shown: int) -> Line:
+        keys = [key for key in (*PAGE_KEYS, *APP_KEYS) if key.hint]
+        line: list[Cell] = [Cell(" ")]
+        for key in keys:
+            line += [Cell(key.shown, Tone.STRONG), Cell(f" {key.text}  ", Tone.DIM)]
+        marks = len(self.query_one(LineTable).marks)
+        count = f"{marks} marked · " if marks else ""
+        line.append(Cell(f"{count}{shown} of {len(self._entries)}", Tone.DIM))
+        return tuple(line)
+
+    @property
+    def entry(self) -> jobs.Entry | None:
+        """What the cursor stands on."""
+        return self._entries.get(self.query_one(LineTable).cursor or "")
+
+    @on(LineTable.Moved)
+    def _moved(self) -> None:
+        self._story()
+
+    @on(LineTable.Marked)
+    def _marked(self) -> None:
+        self.show_snapshot()
+
+    # Filters and order
+
+    def action_chip(self, number: int) -> None:
+        """Show one status alone; the same again shows all."""
+        self.chip = 0 if number == self.chip else number
+        self.show_snapshot()
+
+    def action_filter(self) -> None:
+        """Open the text filter."""
+        field = self.query_one("#filter", Input)
+        field.add_class("open")
+        field.focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        self.words = event.value
+        self.show_snapshot()
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self) -> None:
+        self.query_one("#filter", Input).remove_class("open")
+        self.query_one(LineTable).focus()
+
+    def action_clear(self) -> None:
+        """Clear the text filter, then the chip, then the marks."""
+        field = self.query_one("#filter", Input)
+        table = self.query_one(LineTable)
+        if field.has_class("open") or self.words:
+            field.value = ""
+            self._filter_done()
+        elif self.chip:
+            self.action_chip(0)
+        else:
+            table.action_unmark()
+
+    def action_sort(self, by: int) -> None:
+        """Sort by the next or the previous column; past the ends: as they were made."""
+        keys = [None, *(column.key for column in self.columns)]
+        at = keys.index(self._order[0] if self._order else None)
+        key = keys[(at + by) % len(keys)]
+        self._order = None if key is None else (key, False)
+        self.query_one(LineTable).show_order(key)
+        self.show_snapshot()
+
+    def action_reverse(self) -> None:
+        """Turn the order round."""
+        key, descending = self._order or ("job", False)
+        self._order = (key, not descending)
+        self.query_one(LineTable).show_order(key, not descending)
+        self.show_snapshot()
+
+    def action_wide(self) -> None:
+        """Show more columns, or fewer."""
+        self.wide = not self.wide
+        self.query_one(LineTable).show_columns(self.columns)
+        self.show_snapshot()
+
+    def action_freeze(self) -> None:
+        """Stop and go on looking; the engine does not notice."""
+        self.console.frozen = not self.console.frozen
+        self.show_snapshot()

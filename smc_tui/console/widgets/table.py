@@ -1,0 +1,416 @@
+"""A table drawn line by line, of which only what changed is sent.
+
+A DataTable sends its whole face for one changed cell: 13 KB a tick over ssh. Here
+``apply`` compares the new rows with those on show and has the compositor repaint,
+of each line that differs, the part up to its last changed cell: some 100 bytes.
+The compositor sends a line from the widget's left edge on, so what changes often
+stands left of what is long.
+
+The cursor and the marks stay with their rows whatever order the rows come in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from smc_tui.console.render.cells import Cell, Tone, fit
+from smc_tui.console.render.glyphs import DRAWN, Glyphs
+
+_GUTTER = 1  # the cursor's or the mark's sign, before the first column
+_GAP = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        width: the least it takes.
+        rank: columns of the highest rank are dropped first when there is no room; 0 stays.
+        grows: takes its part of the room that is left.
+    """
+
+    key: str
+    title: str
+    width: int
+    rank: int = 0
+    right: bool = False
+    grows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: as many cells as the table has columns."""
+
+    key: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A column on show: which, from where, how wide."""
+
+    index: int
+    column: Column
+    at: int
+    width: int
+
+
+def place(columns: Sequence[Column], room: int) -> tuple[Placed, ...]:
+    """Return the columns that fit, left to right.
+
+    Args:
+        columns: all of them.
+        room: columns of the terminal.
+    """
+    chosen = list(enumerate(columns))
+
+    def needed() -> int:
+        return _GUTTER + sum(column.width + _GAP for _, column in chosen) - _GAP
+
+    while needed() > room:
+        droppable = [each for each in chosen if each[1].rank]
+        if not droppable:
+            break
+        chosen.remove(max(droppable, key=lambda each: (each[1].rank, each[0])))
+    spare = max(0, room - needed())
+    growing = [index for index, column in chosen if column.grows]
+    placed = []
+    at = _GUTTER
+    for index, column in chosen:
+        extra = 0
+        if index in growing:
+            share, rest = divmod(spare, len(growing))
+            extra = share + (growing.index(index) < rest)
+        wide = min(column.width + extra, max(0, room - at))
+        placed.append(Placed(index, column, at, wide))
+        at += wide + _GAP
+    return tuple(each for each in placed if each.width)
+
+
+class LineTable(ScrollView, can_focus=True):
+    """A table of rows with a cursor and marks."""
+
+    DEFAULT_CSS = """
+    LineTable {
+        height: 1fr;
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size-vertical: 1;
+    }
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "table--header",
+        "table--cursor",
+        *(f"table--{tone}" for tone in Tone),
+    }
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "down", show=False, id="table.down"),
+        Binding("up,k", "move(-1)", "up", show=False, id="table.up"),
+        Binding("g,home", "go(0)", "first", show=False, id="table.first"),
+        Binding("G,end", "go(-1)", "last", show=False, id="table.last"),
+        Binding("pagedown,ctrl+f", "page(1)", "page down", show=False, id="table.page-down"),
+        Binding("pageup,ctrl+b", "page(-1)", "page up", show=False, id="table.page-up"),
+        Binding("ctrl+d", "page(0.5)", "half a page down", show=False, id="table.half-down"),
+        Binding("ctrl+u", "page(-0.5)", "half a page up", show=False, id="table.half-up"),
+        Binding("enter", "open", "open", show=False, id="table.open"),
+        Binding("space", "mark", "mark", show=False, id="table.mark"),
+        Binding("asterisk", "mark_all", "mark all shown", show=False, id="table.mark-all"),
+        Binding("ctrl+backslash", "unmark", "drop all marks", show=False, id="table.unmark"),
+    ]
+
+    @dataclass
+    class Moved(Message):
+        """The cursor stands on another row, or on none."""
+
+        table: LineTable
+        key: str | None
+
+        @property
+        def control(self) -> LineTable:
+            """The table."""
+            return self.table
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the newest place of a cursor is news."""
+            return isinstance(message, LineTable.Moved) and message.table is self.table
+
+    @dataclass
+    class Opened(Message):
+        """Enter was pressed on a row."""
+
+        table: LineTable
+        key: str
+
+        @property
+        def control(self) -> LineTable:
+            """The table."""
+            return self.table
+
+    @dataclass
+    class Marked(Message):
+        """The marks have changed."""
+
+        table: LineTable
+        keys: frozenset[str]
+
+        @property
+        def control(self) -> LineTable:
+            """The table."""
+            return self.table
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        *,
+        glyphs: Glyphs = DRAWN,
+        marking: bool = False,
+        header: bool = True,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self.glyphs = glyphs
+        self._columns = tuple(columns)
+        self._marking = marking
+        self._head = 1 if header else 0
+        self._rows: tuple[Row, ...] = ()
+        self._places: dict[str, int] = {}
+        self._cursor: str | None = None
+        self._marks: set[str] = set()
+        self._layout: tuple[Placed, ...] = ()
+        self._sorted: tuple[str, bool] | None = None
+        self._styles: dict[tuple[Tone, bool], Style] = {}
+
+    # What it shows
+
+    @property
+    def cursor(self) -> str | None:
+        """The key of the row under the cursor."""
+        return self._cursor
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """The keys of the marked rows that are there."""
+        return frozenset(self._marks & self._places.keys())
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the rows, in their order."""
+        return tuple(row.key for row in self._rows)
+
+    def show_columns(self, columns: Sequence[Column]) -> None:
+        """Take another set of columns; rows for them are to be applied next."""
+        self._columns = tuple(columns)
+        self._rows = ()
+        self._arrange()
+
+    def show_order(self, key: str | None, descending: bool = False) -> None:
+        """Say in the header which column the rows are sorted by."""
+        order = None if key is None else (key, descending)
+        if order != self._sorted:
+            self._sorted = order
+            self.refresh(Region(0, 0, self.size.width, 1))
+
+    def apply(self, rows: Sequence[Row]) -> None:
+        """Show these rows; what did not change is not sent again."""
+        before, self._rows = self._rows, tuple(rows)
+        self._places = {row.key: at for at, row in enumerate(self._rows)}
+        was = self._cursor
+        if self._cursor not in self._places:
+            self._cursor = self._nearest(before)
+        if len(before) != len(self._rows):
+            self.virtual_size = Size(self.size.width, len(self._rows) + self._head)
+            self.refresh()
+        else:
+            for at in self._shown():
+                if before[at] is not self._rows[at] and before[at] != self._rows[at]:
+                    self._refresh_row(at, self._reach(before[at], self._rows[at]))
+        if was != self._cursor:
+            self.post_message(self.Moved(self, self._cursor))
+
+    def _nearest(self, before: Sequence[Row]) -> str | None:
+        """Return the row that takes the cursor when its own is gone: the next one down."""
+        if not self._rows:
+            return None
+        keys = [row.key for row in before]
+        start = keys.index(self._cursor) if self._cursor in keys else 0
+        for key in (*keys[start:], *reversed(keys[:start])):
+            if key in self._places:
+                return key
+        return self._rows[0].key
+
+    def _reach(self, old: Row, new: Row) -> int:
+        """Return the column of the terminal up to which two rows differ."""
+        if old.key != new.key:
+            return self.size.width
+        ends = (
+            each.at + each.width
+            for each in self._layout
+            if old.cells[each.index] != new.cells[each.index]
+        )
+        return max(ends, default=0)
+
+    def _shown(self) -> range:
+        first = self.scroll_offset.y
+        return range(first, min(len(self._rows), first + max(0, self.size.height - self._head)))
+
+    def _refresh_row(self, at: int, columns: int | None = None) -> None:
+        y = at - self.scroll_offset.y + self._head
+        wide = self.size.width if columns is None else columns
+        if wide and self._head <= y < self.size.height:
+            self.refresh(Region(0, y, wide, 1))
+
+    # Drawing
+
+    def _on_resize(self, event: events.Resize) -> None:
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self._layout = place(self._columns, self.size.width)
+        self.virtual_size = Size(self.size.width, len(self._rows) + self._head)
+        self.refresh()
+        self._keep_in_sight()
+
+    def notify_style_update(self) -> None:
+        """Forget what was drawn with the old theme."""
+        super().notify_style_update()
+        self._styles.clear()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line: the header, a row, or nothing."""
+        if y < self._head:
+            return self._strip(self._header())
+        at = self.scroll_offset.y + y - self._head
+        if at >= len(self._rows):
+            return Strip.blank(self.size.width, self._style(Tone.PLAIN, False))
+        return self._strip(self._line(self._rows[at]))
+
+    def _strip(self, segments: Iterator[Segment]) -> Strip:
+        strip = Strip(segments).simplify()
+        return strip.adjust_cell_length(self.size.width, strip._segments[-1].style)
+
+    def _header(self) -> Iterator[Segment]:
+        style = self.get_component_rich_style("table--header")
+        yield Segment(" " * _GUTTER, style)
+        for each in self._layout:
+            title = each.column.title
+            if self._sorted and self._sorted[0] == each.column.key:
+                title = f"{title} {self.glyphs.down if self._sorted[1] else self.glyphs.up}"
+            text = fit(title, each.width, right=each.column.right, more=self.glyphs.more)
+            yield Segment(text + " " * _GAP, style)
+
+    def _line(self, row: Row) -> Iterator[Segment]:
+        here = row.key == self._cursor
+        plain = self._style(Tone.PLAIN, here)
+        sign = self.glyphs.cursor if here else " "
+        yield Segment(self.glyphs.mark if row.key in self._marks else sign, plain)
+        for each in self._layout:
+            cell = row.cells[each.index]
+            text = fit(cell.text, each.width, right=each.column.right, more=self.glyphs.more)
+            # The gap in the cell's own colour: each change of colour costs 40 bytes.
+            yield Segment(text + " " * _GAP, self._style(cell.tone, here))
+
+    def _style(self, tone: Tone, here: bool) -> Style:
+        found = self._styles.get((tone, here))
+        if found is None:
+            found = self.get_component_rich_style(f"table--{tone}")
+            if here:
+                cursor = self.get_component_rich_style("table--cursor")
+                found = Style(color=found.color, bold=found.bold) + cursor
+            self._styles[tone, here] = found
+        return found
+
+    # The cursor
+
+    def move_to(self, key: str) -> None:
+        """Put the cursor on a row, if it is there."""
+        if key not in self._places or key == self._cursor:
+            return
+        for at in (self._places.get(self._cursor or ""), self._places[key]):
+            if at is not None:
+                self._refresh_row(at)
+        self._cursor = key
+        self._keep_in_sight()
+        self.post_message(self.Moved(self, key))
+
+    def _keep_in_sight(self) -> None:
+        at = self._places.get(self._cursor or "")
+        room = self.size.height - self._head
+        if at is None or room <= 0:
+            return
+        first = self.scroll_offset.y
+        wanted = min(max(first, at - room + 1), at)
+        if wanted != first:
+            self.scroll_to(y=wanted, animate=False, immediate=True)
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor by rows."""
+        at = self._places.get(self._cursor or "", 0) + by
+        if self._rows:
+            self.move_to(self._rows[min(max(0, at), len(self._rows) - 1)].key)
+
+    def action_go(self, at: int) -> None:
+        """Move the cursor to a row counted from the beginning, or from the end."""
+        if self._rows:
+            self.move_to(self._rows[at].key)
+
+    def action_page(self, pages: float) -> None:
+        """Move the cursor by pages."""
+        self.action_move(int(pages * max(1, self.size.height - self._head)))
+
+    def action_open(self) -> None:
+        """Open the row under the cursor."""
+        if self._cursor is not None:
+            self.post_message(self.Opened(self, self._cursor))
+
+    # Marks
+
+    def action_mark(self) -> None:
+        """Mark or unmark the row under the cursor and go on to the next."""
+        if not self._marking or self._cursor is None:
+            return
+        self._marks ^= {self._cursor}
+        self._refresh_row(self._places[self._cursor])
+        self.action_move(1)
+        self._marks_changed()
+
+    def action_mark_all(self) -> None:
+        """Mark every row that is shown, or none when all are."""
+        if self._marking:
+            shown = set(self._places)
+            self._marks = self._marks - shown if shown <= self._marks else self._marks | shown
+            self.refresh()
+            self._marks_changed()
+
+    def action_unmark(self) -> None:
+        """Drop all marks."""
+        if self._marks:
+            self._marks.clear()
+            self.refresh()
+            self._marks_changed()
+
+    def _marks_changed(self) -> None:
+        self.post_message(self.Marked(self, self.marks))
+
+    # The mouse
+
+    def _on_click(self, event: events.Click) -> None:
+        at = self.scroll_offset.y + event.y - self._head
+        if event.y >= self._head and at < len(self._rows):
+            key = self._rows[at].key
+            if key == self._cursor:
+                self.action_open()
+            self.move_to(key)
