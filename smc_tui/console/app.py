@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -92,7 +92,7 @@ class ConsoleApp(App[int]):
             changed = changed or self.trouble is not None
             self.trouble = None
         for answer in answers:
-            severity = "information" if answer.well else "error"
+            severity: Literal["information", "error"] = "information" if answer.well else "error"
             self.notify(answer.text, title=answer.what, severity=severity, markup=False)
         shown = getattr(self.screen, "show_snapshot", None)
         if changed and shown is not None:
@@ -131,5 +131,3 @@ def run(store: JobStore, options: Options, mouse: bool | None = None) -> int:
         return app.run(mouse=mouse_wanted(mouse)) or app.return_code or 0
     finally:
         ended.set()
-
-

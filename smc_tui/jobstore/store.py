@@ -235,7 +235,8 @@ class JobStore:
     def recent_events(self, most: int, *, after: int = 0) -> list[Event]:
         """Return the newest lines of all history, oldest first, from after an event's number."""
         found = self._all(
-            "SELECT * FROM (SELECT * FROM events WHERE id > ? ORDER BY id DESC LIMIT ?) ORDER BY id",
+            "SELECT * FROM (SELECT * FROM events WHERE id > ? ORDER BY id DESC LIMIT ?)"
+            " ORDER BY id",
             after,
             most,
         )

@@ -12,8 +12,9 @@ from textual.screen import ModalScreen
 
 from smc_tui.console.keys import JOB_KEYS
 from smc_tui.console.render.cells import Cell, Tone
+from smc_tui.console.render.columns import Column, Row
 from smc_tui.console.widgets.lines import Lines
-from smc_tui.console.widgets.table import Column, LineTable, Row
+from smc_tui.console.widgets.table import LineTable
 from smc_tui.model.actions import ACTIONS, Action, ActionId, Friction, Subject, refusal
 from smc_tui.model.lifecycle import Status
 from smc_tui.model.things import Job
@@ -62,7 +63,7 @@ class ActionMenu(ModalScreen[ActionId | None]):
     """Choose one action of a job."""
 
     DEFAULT_CSS = """
-    ActionMenu { align: center middle; background: $background 40%; }
+    ActionMenu { align: center middle; }
     ActionMenu > Vertical {
         width: 76; max-width: 98%; height: auto; max-height: 90%;
         border: round $primary; background: $surface; padding: 0 1;
@@ -92,7 +93,9 @@ class ActionMenu(ModalScreen[ActionId | None]):
         table.styles.height = len(self._rows)
         table.apply([row for _, row in self._rows])
         table.focus()
-        first = next((action.id for action, _ in self._rows if not refusal(action, self._job)), None)
+        first = next(
+            (action.id for action, _ in self._rows if not refusal(action, self._job)), None
+        )
         if first is not None:
             table.move_to(first)
 

@@ -49,7 +49,7 @@ class Ask(ModalScreen[Answers | None]):
     """A question; its answer is the fields' values, or None."""
 
     DEFAULT_CSS = """
-    Ask { align: center middle; background: $background 40%; }
+    Ask { align: center middle; }
     Ask > VerticalScroll {
         width: 84; max-width: 98%; height: auto; max-height: 95%;
         border: round $primary; background: $surface; padding: 0 1;
@@ -62,6 +62,8 @@ class Ask(ModalScreen[Answers | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "leave it", show=False, id="ask.leave"),
+        Binding("down,right", "app.focus_next", "next", show=False, id="ask.next"),
+        Binding("up,left", "app.focus_previous", "previous", show=False, id="ask.previous"),
     ]
 
     def __init__(self, question: Question) -> None:
@@ -114,6 +116,12 @@ class Ask(ModalScreen[Answers | None]):
 
     def revised(self) -> None:
         """Show what follows from what the fields say now; for those who make questions."""
+
+    def tell(self, lines: Sequence[str], command: str) -> None:
+        """Show other consequences and another equal command line."""
+        self.query_one("#lines", Static).update("\n".join(lines))
+        if self.question.command:
+            self.query_one("#command", Static).update(command)
 
     @on(Input.Submitted)
     def _submitted(self) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from smc_tui.console.render.cells import NOTHING, Cell, Tone
+from smc_tui.console.render.columns import Column, Row
 from smc_tui.console.render.glyphs import Glyphs, bar
-from smc_tui.console.widgets.table import Column, Row
 from smc_tui.jobstore.feed import Snapshot
 from smc_tui.model.actions import status_word
 from smc_tui.model.lifecycle import Phase, SourceState, Status

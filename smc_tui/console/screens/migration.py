@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.reactive import var
 from textual.screen import Screen
 from textual.widgets import Input
 
+from smc_tui.console import acts
 from smc_tui.console.app import bindings
+from smc_tui.console.dialogs.menu import ActionMenu
 from smc_tui.console.keys import APP_KEYS, JOB_KEYS, PAGE_KEYS
 from smc_tui.console.render import jobs, story
 from smc_tui.console.render.cells import Cell, Line, Tone
+from smc_tui.console.render.columns import Column
 from smc_tui.console.widgets.lines import Lines
 from smc_tui.console.widgets.table import LineTable
-from smc_tui.model.things import Run
+from smc_tui.model.actions import ACTIONS, ActionId, refusal
+from smc_tui.model.consequences import Facts
+from smc_tui.model.errors import SmcError
+from smc_tui.model.things import Job, Run
 
 if TYPE_CHECKING:
     from smc_tui.console.app import ConsoleApp
@@ -49,7 +57,7 @@ class MigrationScreen(Screen[None]):
         return cast("ConsoleApp", self.app)
 
     @property
-    def columns(self) -> tuple[jobs.Column, ...]:
+    def columns(self) -> tuple[Column, ...]:
         """The columns wanted now."""
         return jobs.WIDE if self.wide else jobs.COLUMNS
 
@@ -153,7 +161,8 @@ class MigrationScreen(Screen[None]):
         """Open the text filter."""
         field = self.query_one("#filter", Input)
         field.add_class("open")
-        field.focus()
+        # At once, not after the next refresh: the next key may be here already.
+        self.set_focus(field, scroll_visible=False)
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
@@ -198,6 +207,51 @@ class MigrationScreen(Screen[None]):
         self.wide = not self.wide
         self.query_one(LineTable).show_columns(self.columns)
         self.show_snapshot()
+
+    # What is done to a job
+
+    @work
+    async def action_actions(self) -> None:
+        """Open the action menu of the row."""
+        entry = self.entry
+        if entry is None or entry.job is None:
+            return
+        chosen = await self.app.push_screen_wait(ActionMenu(entry.job))
+        if chosen is not None:
+            await self._carry_out(chosen, entry.job)
+
+    @work
+    async def action_act(self, action: str) -> None:
+        """Carry out an action on the row, if it is offered."""
+        entry = self.entry
+        if entry is None or entry.job is None:
+            return
+        error = refusal(ACTIONS[ActionId(action)], entry.job)
+        if error is not None:
+            self.notify(error.line, severity="warning", markup=False)
+        else:
+            await self._carry_out(ActionId(action), entry.job)
+
+    async def _carry_out(self, action: ActionId, job: Job) -> None:
+        console, snapshot = self.console, self.console.snapshot
+        facts = Facts(
+            job,
+            snapshot.images_of(job.id),
+            console.store.runs(job.id),
+            snapshot.resources.get(job.id),
+            time.time() + snapshot.engine.ahead,
+        )
+        asked = acts.question(action, facts)
+        answers: Mapping[str, Any] | None = {}
+        if asked is not None:
+            answers = await self.app.push_screen_wait(acts.AskAction(action, facts, asked))
+        wanted = None if answers is None else acts.step(action, job, answers)
+        if wanted is None:
+            return
+        try:
+            console.desk.ask(wanted.command, wanted.verb, wanted.target, wanted.args)
+        except SmcError as error:
+            self.notify(error.line, severity="error", markup=False)
 
     def action_freeze(self) -> None:
         """Stop and go on looking; the engine does not notice."""

@@ -24,79 +24,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from smc_tui.console.render.cells import Cell, Tone, fit
+from smc_tui.console.render.cells import Tone, fit
+from smc_tui.console.render.columns import GAP, GUTTER, Column, Placed, Row, place
 from smc_tui.console.render.glyphs import DRAWN, Glyphs
-
-_GUTTER = 1  # the cursor's or the mark's sign, before the first column
-_GAP = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column.
-
-    Attributes:
-        width: the least it takes.
-        rank: columns of the highest rank are dropped first when there is no room; 0 stays.
-        grows: takes its part of the room that is left.
-    """
-
-    key: str
-    title: str
-    width: int
-    rank: int = 0
-    right: bool = False
-    grows: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: as many cells as the table has columns."""
-
-    key: str
-    cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A column on show: which, from where, how wide."""
-
-    index: int
-    column: Column
-    at: int
-    width: int
-
-
-def place(columns: Sequence[Column], room: int) -> tuple[Placed, ...]:
-    """Return the columns that fit, left to right.
-
-    Args:
-        columns: all of them.
-        room: columns of the terminal.
-    """
-    chosen = list(enumerate(columns))
-
-    def needed() -> int:
-        return _GUTTER + sum(column.width + _GAP for _, column in chosen) - _GAP
-
-    while needed() > room:
-        droppable = [each for each in chosen if each[1].rank]
-        if not droppable:
-            break
-        chosen.remove(max(droppable, key=lambda each: (each[1].rank, each[0])))
-    spare = max(0, room - needed())
-    growing = [index for index, column in chosen if column.grows]
-    placed = []
-    at = _GUTTER
-    for index, column in chosen:
-        extra = 0
-        if index in growing:
-            share, rest = divmod(spare, len(growing))
-            extra = share + (growing.index(index) < rest)
-        wide = min(column.width + extra, max(0, room - at))
-        placed.append(Placed(index, column, at, wide))
-        at += wide + _GAP
-    return tuple(each for each in placed if each.width)
 
 
 class LineTable(ScrollView, can_focus=True):
@@ -304,13 +234,13 @@ class LineTable(ScrollView, can_focus=True):
 
     def _header(self) -> Iterator[Segment]:
         style = self.get_component_rich_style("table--header")
-        yield Segment(" " * _GUTTER, style)
+        yield Segment(" " * GUTTER, style)
         for each in self._layout:
             title = each.column.title
             if self._sorted and self._sorted[0] == each.column.key:
                 title = f"{title} {self.glyphs.down if self._sorted[1] else self.glyphs.up}"
             text = fit(title, each.width, right=each.column.right, more=self.glyphs.more)
-            yield Segment(text + " " * _GAP, style)
+            yield Segment(text + " " * GAP, style)
 
     def _line(self, row: Row) -> Iterator[Segment]:
         here = row.key == self._cursor
@@ -321,7 +251,7 @@ class LineTable(ScrollView, can_focus=True):
             cell = row.cells[each.index]
             text = fit(cell.text, each.width, right=each.column.right, more=self.glyphs.more)
             # The gap in the cell's own colour: each change of colour costs 40 bytes.
-            yield Segment(text + " " * _GAP, self._style(cell.tone, here))
+            yield Segment(text + " " * GAP, self._style(cell.tone, here))
 
     def _style(self, tone: Tone, here: bool) -> Style:
         found = self._styles.get((tone, here))
@@ -407,7 +337,7 @@ class LineTable(ScrollView, can_focus=True):
 
     # The mouse
 
-    def _on_click(self, event: events.Click) -> None:
+    async def _on_click(self, event: events.Click) -> None:
         at = self.scroll_offset.y + event.y - self._head
         if event.y >= self._head and at < len(self._rows):
             key = self._rows[at].key

@@ -1,0 +1,150 @@
+"""From an action on a job to a question, and from its answers to a request.
+
+Nothing here decides what may be done: the action table does, and the engine again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from smc_tui.console.dialogs.fields import Field
+from smc_tui.console.dialogs.question import Ask, Question
+from smc_tui.model import settings
+from smc_tui.model.actions import ACTIONS, Action, ActionId, Friction
+from smc_tui.model.consequences import Choice, Facts, consequences
+from smc_tui.model.errors import SmcError
+from smc_tui.model.things import Job
+from smc_tui.model.units import duration_text
+
+#: (the button that does it, the button that does not), named after the act.
+_BUTTONS = {
+    ActionId.CANCEL: ("Cancel the job", "Keep the job"),
+    ActionId.COMPLETE: ("Complete the job", "Keep it running"),
+    ActionId.RELEASE: ("Release it", "Keep it"),
+    ActionId.PAUSE: ("Pause", "Let it go on"),
+    ActionId.SYNC: ("Synchronise now", "Wait for the interval"),
+    ActionId.SET_INTERVAL: ("Set", "Leave as it is"),
+    ActionId.MODIFY: ("Modify", "Leave as it is"),
+}
+
+
+def fields(action: ActionId, job: Job) -> Sequence[Field]:
+    """Return what is chosen with an action."""
+    chosen = job.settings
+    keep = Field("keep", "Maximum reserved images", str(chosen.keep), settings.keep, "1 to 10")
+    match action:
+        case ActionId.SET_INTERVAL:
+            every = duration_text(chosen.interval)
+            return (Field("interval", "Interval", every, settings.interval, "1h to 7d"), keep)
+        case ActionId.COMPLETE:
+            return (Field("last_sync", "Perform One Last Synchronization", True),)
+        case ActionId.MODIFY:
+            return (
+                Field("name", "Name", job.name, settings.name, "2 to 128 characters"),
+                Field("description", "Description", job.description, settings.description),
+                Field("limit_mbit", "Speed limit, Mbit/s", str(chosen.limit_mbit), settings.limit,
+                      "0: none; acts at once"),
+                Field("compression", "Compression", chosen.compression, settings.compression,
+                      "auto, or 0 to 10"),
+                Field("valid", "Valid time", "", settings.valid, "7d to 90d from its creation",
+                      optional=True),
+            )  # fmt: skip
+    return ()
+
+
+def question(action: ActionId, facts: Facts) -> Question | None:
+    """Return what is asked before an action, None where nothing stands before it."""
+    row, job = ACTIONS[action], facts.job
+    chosen = fields(action, job)
+    if row.friction is Friction.NONE and not chosen:
+        return None
+    act, keep = _BUTTONS.get(action, (row.label, "Leave it"))
+    return Question(
+        title=f"{row.label}: {job.name}",
+        lines=told(action, facts, {field.key: field.value for field in chosen}),
+        act=act,
+        keep=keep,
+        name=job.name if row.friction is Friction.TYPE_NAME else "",
+        fields=chosen,
+        command=command(row, job, {}),
+    )
+
+
+def told(action: ActionId, facts: Facts, answers: Mapping[str, Any]) -> list[str]:
+    """Return the consequences of an action as the fields stand."""
+    found = consequences(action, facts, _choice(answers))
+    return found.lines if found else []
+
+
+def _choice(answers: Mapping[str, Any]) -> Choice:
+    def number(key: str, check: Any) -> int | None:
+        try:
+            return int(check(answers[key])) if key in answers else None
+        except SmcError:
+            return None
+
+    return Choice(
+        last_sync=answers.get("last_sync") is True,
+        interval=number("interval", settings.interval),
+        keep=number("keep", settings.keep),
+    )
+
+
+def arguments(action: ActionId, job: Job, answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the request's arguments: of a form, only what was changed."""
+    before = {field.key: field.value for field in fields(action, job)}
+    if action is ActionId.COMPLETE:
+        return {"last_sync": bool(answers.get("last_sync"))}
+    if action is ActionId.SET_INTERVAL:
+        return dict(answers)
+    return {key: value for key, value in answers.items() if value != before.get(key)}
+
+
+def command(action: Action, job: Job, args: Mapping[str, Any]) -> str:
+    """Return the command line that does the same."""
+    words = ["smc-tui", "job", action.verb.partition(".")[2], job.name]
+    for key, value in args.items():
+        if key == "interval":
+            words.append(str(value))
+        elif value is True:
+            words.append(f"--{key.replace('_', '-')}")
+        elif value is not False:
+            words += [f"--{key.removesuffix('_mbit').replace('_', '-')}", str(value)]
+    return " ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to submit."""
+
+    verb: str
+    target: str
+    args: dict[str, Any]
+    command: str
+
+
+def step(action: ActionId, job: Job, answers: Mapping[str, Any]) -> Step | None:
+    """Return the request for an action and its answers; None when nothing was changed."""
+    row = ACTIONS[action]
+    args = arguments(action, job, answers)
+    if action is ActionId.MODIFY and not args:
+        return None
+    return Step(row.verb, job.id, args, command(row, job, args))
+
+
+class AskAction(Ask):
+    """A question on a job whose consequences follow what is typed."""
+
+    def __init__(self, action: ActionId, facts: Facts, asked: Question) -> None:
+        super().__init__(asked)
+        self._action = action
+        self._facts = facts
+
+    def revised(self) -> None:
+        """Tell the consequences and the command line of what the fields say now."""
+        job, answers = self._facts.job, self.answers
+        lines = told(self._action, self._facts, answers)
+        args = arguments(self._action, job, answers)
+        self.tell(lines, command(ACTIONS[self._action], job, args))
