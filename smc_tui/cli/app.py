@@ -28,6 +28,7 @@ PIPE_CLOSED = 141
 TRACEBACK = "SMC_TUI_TRACEBACK"
 
 NOUNS = {
+    "console": "smc_tui.cli.console:console",
     "source": "smc_tui.cli.sources:noun",
     "job": "smc_tui.cli.jobs:noun",
     "image": "smc_tui.cli.images:noun",
@@ -37,14 +38,30 @@ NOUNS = {
 }
 
 
-@click.group("smc-tui", cls=Root, nouns=NOUNS, subcommand_metavar="NOUN VERB [ARGS]...")
+@click.group(
+    "smc-tui",
+    cls=Root,
+    nouns=NOUNS,
+    subcommand_metavar="NOUN VERB [ARGS]...",
+    invoke_without_command=True,
+)
 @click.version_option(__version__, prog_name="smc-tui")
-def root() -> None:
+@click.pass_context
+def root(context: click.Context) -> int:
     """Incremental server migration over SSH.
 
     Import a server, migrate its disks into full, verified, kept images, keep them
-    in step, and complete with a last synchronisation. `smc-tui demo` shows it all.
+    in step, and complete with a last synchronisation. Alone, on a terminal, it opens
+    the console. `smc-tui demo` shows it all.
     """
+    if context.invoked_subcommand is not None:
+        return ExitCode.OK
+    from smc_tui.cli.console import on_terminal, open_console
+
+    session: Session = context.obj
+    if session.out.json or not on_terminal():
+        raise click.exceptions.NoArgsIsHelpError(context)
+    return open_console(session)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -7,15 +7,18 @@ the same.
 
 from __future__ import annotations
 
+import asyncio
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
+from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 
 from smc_tui.console import signals
 from smc_tui.console.keys import APP_KEYS, Key
+from smc_tui.console.options import Options, chosen_theme
 from smc_tui.console.render.glyphs import DRAWN, PLAIN
 from smc_tui.console.requests import Desk
 from smc_tui.console.themes import THEMES
@@ -26,14 +29,8 @@ from smc_tui.model.errors import SmcError
 #: Seconds between two looks at the job store.
 TICK = 0.5
 
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How the console was started."""
-
-    ascii: bool = False
-    read_only: bool = False
-    theme: str = "smc-dark"
+#: Seconds that a look may wait for a lock: nobody can press a key meanwhile.
+PATIENCE = 0.5
 
 
 def bindings(keys: tuple[Key, ...]) -> list[BindingType]:
@@ -52,15 +49,23 @@ class ConsoleApp(App[int]):
     TITLE = "smc-tui"
     BINDINGS: ClassVar[list[BindingType]] = bindings(APP_KEYS)
 
-    def __init__(self, store: JobStore, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        options: Options | None = None,
+        start_engine: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__()
         self.options = options or Options()
+        self.start_engine = start_engine
         self.glyphs = PLAIN if self.options.ascii else DRAWN
         self.store = store
         self.feed = Feed(store)
-        self.desk = Desk(store, self.options.read_only)
+        self.desk = Desk(store, self.options.read_only, start_engine and self.action_start_engine)
         self.trouble: SmcError | None = None
         self.frozen = False
+        self.mistake: Exception | None = None
+        self._home_loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def snapshot(self) -> Snapshot:
@@ -69,14 +74,19 @@ class ConsoleApp(App[int]):
 
     def on_mount(self) -> None:
         """Show the first page from the first look, then look again and again."""
+        self._home_loop = asyncio.get_running_loop()
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = self.options.theme
+        self.theme = chosen_theme(self.options, {"NO_COLOR": "1"} if self.no_color else os.environ)
+        self.set_class(self.options.ascii, "-ascii")
         self.look()
         from smc_tui.console.screens.migration import MigrationScreen
 
         self.push_screen(MigrationScreen())
         self.set_interval(TICK, self.look)
+        if self.start_engine is not None and not self.snapshot.engine.alive:
+            # Once the first page is there: it takes as long as the console itself.
+            self.call_after_refresh(self.action_start_engine)
 
     def look(self) -> None:
         """Look at the job store; tell the screen on top what is new."""
@@ -86,7 +96,7 @@ class ConsoleApp(App[int]):
             changed = self.feed.look()
             answers = self.desk.answers()
         except SmcError as error:
-            changed, answers = self.trouble != error, []
+            changed, answers = str(self.trouble) != str(error), []
             self.trouble = error
         else:
             changed = changed or self.trouble is not None
@@ -94,9 +104,41 @@ class ConsoleApp(App[int]):
         for answer in answers:
             severity: Literal["information", "error"] = "information" if answer.well else "error"
             self.notify(answer.text, title=answer.what, severity=severity, markup=False)
+        if changed:
+            self.show_snapshot()
+
+    def show_snapshot(self) -> None:
+        """Have the screen on top show the newest snapshot."""
         shown = getattr(self.screen, "show_snapshot", None)
-        if changed and shown is not None:
-            shown()
+        try:
+            if shown is not None:
+                shown()
+        except SmcError as error:
+            # What a screen reads besides the snapshot may fail as the snapshot may.
+            self.trouble = error
+
+    @work(thread=True, exclusive=True, group="engine", exit_on_error=False)
+    def action_start_engine(self) -> None:
+        """Start the engine, if this console may and none runs."""
+        try:
+            if self.start_engine is None:
+                raise SmcError("Engine.NotReachable", "this console does not start it")
+            self.start_engine()
+        except SmcError as error:
+            self.call_from_thread(self.notify, error.line, severity="error", markup=False)
+
+    def leave_soon(self, status: int) -> None:
+        """Leave with a status; may be called from a signal handler or another thread."""
+        if self._home_loop is not None:
+            self._home_loop.call_soon_threadsafe(self.exit, status, status)
+
+    def _fatal_error(self) -> None:
+        """End after a mistake of this program; the command line tells of it, in one line."""
+        self.mistake = self._exception
+        if self.is_headless:
+            super()._fatal_error()
+        else:
+            self._close_messages_no_wait()
 
     def action_leave(self) -> None:
         """Detach: the console ends, the engine goes on."""
@@ -118,16 +160,31 @@ def mouse_wanted(asked: bool | None) -> bool:
     return "SSH_CONNECTION" not in os.environ if asked is None else asked
 
 
-def run(store: JobStore, options: Options, mouse: bool | None = None) -> int:
-    """Run the console until it is left; return the exit status."""
-    app = ConsoleApp(store, options)
+def run(
+    store: JobStore,
+    options: Options,
+    mouse: bool | None = None,
+    start_engine: Callable[[], None] | None = None,
+) -> tuple[int, Snapshot]:
+    """Run the console until it is left.
 
-    def leave(status: int) -> None:
-        app.call_later(app.exit, status, status)
+    Args:
+        store: an open job store.
+        options: how it was started.
+        mouse: whether the mouse is taken; None: not over ssh.
+        start_engine: starts an engine and returns when it is ready, or raises an
+            SmcError; None where this console must not.
 
-    signals.install(leave)
-    ended = signals.watch_terminal(lambda: os._exit(129))
-    try:
-        return app.run(mouse=mouse_wanted(mouse)) or app.return_code or 0
-    finally:
-        ended.set()
+    Returns:
+        The exit status, and what was known last.
+
+    Raises:
+        Exception: a mistake of this program, after the terminal was given back.
+    """
+    store.be_patient(PATIENCE)
+    app = ConsoleApp(store, options, start_engine)
+    with signals.guarding(app.leave_soon):
+        status = app.run(mouse=mouse_wanted(mouse))
+    if app.mistake is not None:
+        raise app.mistake
+    return status or app.return_code or 0, app.snapshot

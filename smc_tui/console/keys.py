@@ -81,5 +81,6 @@ APP_KEYS: tuple[Key, ...] = (
     Key("app.engine", "H", "page('health')", "engine and store health", "H"),
     Key("app.theme", "T", "next_theme", "next theme", "T"),
     Key("app.redraw", "ctrl+l", "redraw", "draw everything again", "ctrl+l"),
+    Key("app.suspend", "ctrl+z", "suspend_process", "suspend; fg comes back", "ctrl+z"),
     Key("app.leave", "q,ctrl+c,ctrl+q", "leave", "detach; the engine goes on", "q", True),
 )

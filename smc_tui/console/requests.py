@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,14 +36,25 @@ class Asked:
 class Desk:
     """Requests of this console, and what has come of them.
 
+    A request is not left to an engine of another day: where none runs one is started,
+    and where that may not be, or the engine dies before it has seen the request, it is
+    taken back and a person hears so.
+
     Args:
         store: an open job store.
         read_only: refuse to submit anything.
+        start: begins to start an engine; None: this console must not.
     """
 
-    def __init__(self, store: JobStore, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        read_only: bool = False,
+        start: Callable[[], object] | None = None,
+    ) -> None:
         self._store = store
         self._asked: dict[str, Asked] = {}
+        self._start = start
         self.read_only = read_only
         self.actor = f"console ({os.environ.get('USER') or os.getuid()})"
 
@@ -56,10 +68,15 @@ class Desk:
             args: its arguments.
 
         Raises:
-            SmcError: Action.Unavailable where this console only looks; JobStore.*.
+            SmcError: Action.Unavailable where this console only looks; JobStore.*;
+                Engine.NotReachable where none runs and none may be started.
         """
         if self.read_only:
             raise SmcError("Action.Unavailable", "this console was started with --read-only")
+        if not self._store.engine_alive():
+            if self._start is None:
+                raise SmcError("Engine.NotReachable", "none runs; nothing was asked of it")
+            self._start()
         request_id = self._store.submit(verb, target, args, actor=self.actor)
         self._asked[request_id] = Asked(what)
         return request_id
@@ -73,10 +90,18 @@ class Desk:
             if request.error is not None:
                 come.append(Answer(asked.what, request.error.line, False))
             elif request.state is RequestState.NEW and asked.looks == LOOKS:
-                come.append(Answer(asked.what, "the engine has not answered yet", False))
+                come.append(self._unanswered(request_id, asked))
             elif request.state is not RequestState.NEW and not asked.accepted:
                 asked.accepted = True
                 come.append(Answer(asked.what, "accepted", True))
             if request.state.ended:
-                del self._asked[request_id]
+                self._asked.pop(request_id, None)
         return come
+
+    def _unanswered(self, request_id: str, asked: Asked) -> Answer:
+        """Return what to say of a request that nobody has seen for long."""
+        if self._store.engine_alive() or not self._store.withdraw(request_id):
+            return Answer(asked.what, "the engine has not answered yet", False)
+        self._asked.pop(request_id, None)
+        error = SmcError("Engine.NotReachable", "it did not see the request, which is withdrawn")
+        return Answer(asked.what, error.line, False)

@@ -10,65 +10,87 @@ when the app has not left by itself.
 from __future__ import annotations
 
 import os
+import select
 import signal
-import sys
+import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 #: Seconds that the app has to leave cleanly.
 PATIENCE = 2.0
 
-#: Leaves the alternate screen, shows the cursor, ends mouse, paste and key modes.
-_RESET = "\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2004l\x1b[<u\x1b[0m"
+#: As a shell counts a program that HUP has ended.
+TERMINAL_GONE = 128 + signal.SIGHUP
+
+#: Ends a sequence cut short, the key, mouse, paste and focus modes, leaves the alternate
+#: screen, shows the cursor and lets long lines wrap again.
+_RESET = (
+    "\x18\x1b[<u\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?2004l\x1b[?1004l\x1b[?2048l"
+    "\x1b[?2026l\x1b[?1049l\x1b[?7h\x1b[?25h\x1b[0m"
+)
+
+_STDIN = 0
 
 
-def install(leave: Callable[[int], None]) -> None:
-    """Have HUP and TERM end the app, whatever state its terminal is in.
+@contextmanager
+def guarding(leave: Callable[[int], None]) -> Iterator[None]:
+    """Have HUP, TERM and a lost terminal end the app, whatever state its terminal is in.
 
     Args:
-        leave: asks the app's loop to exit with a status; called from the main thread.
+        leave: asks the app's loop to exit with a status; called in the main thread.
     """
+    before = _attributes()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        threading.Thread(target=_end_for_sure, args=(number,), daemon=True).start()
+        hard = threading.Thread(target=_end_for_sure, args=(128 + number, before), daemon=True)
+        hard.start()
         leave(128 + number)
 
-    for number in (signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, handle)
-
-
-def _end_for_sure(number: int) -> None:
-    threading.Event().wait(PATIENCE)
-    _reset_terminal()
-    os._exit(128 + number)
-
-
-def _reset_terminal() -> None:
-    """Try to give the terminal back as it was; one that takes nothing is left alone."""
+    # HUP too when it was ignored: nobody wants a console without a terminal.
+    kept = [(each, signal.signal(each, handle)) for each in (signal.SIGHUP, signal.SIGTERM)]
+    threading.Thread(target=_watch_terminal, daemon=True, name="terminal").start()
     try:
-        handle = sys.__stdout__.fileno() if sys.__stdout__ else 1
-        os.set_blocking(handle, False)
-        os.write(handle, _RESET.encode())
-    except (OSError, ValueError):
-        return
+        yield
+    finally:
+        for number, handler in kept:
+            signal.signal(number, handler)
 
 
-def watch_terminal(gone: Callable[[], None], every: float = 1.0) -> threading.Event:
-    """Call ``gone`` once when the controlling terminal is no more.
+def _attributes() -> list[Any] | None:
+    """Return how the terminal was set, None where there is none."""
+    try:
+        return termios.tcgetattr(_STDIN)
+    except termios.error:
+        return None
 
-    Returns:
-        An event that ends the watch when set.
-    """
-    ended = threading.Event()
 
-    def watch() -> None:
-        while not ended.wait(every):
-            try:
-                os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK))
-            except OSError:
-                gone()
-                return
+def _end_for_sure(status: int, before: list[Any] | None) -> None:
+    threading.Event().wait(PATIENCE)
+    _give_back(before)
+    os._exit(status)
 
-    threading.Thread(target=watch, daemon=True, name="terminal").start()
-    return ended
+
+def _give_back(before: list[Any] | None) -> None:
+    """Try to give the terminal back as it was; one that takes nothing is left alone."""
+    # Opened anew: making the shared one non-blocking would make the shell's so.
+    with suppress(OSError, termios.error):
+        terminal = os.open("/dev/tty", os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        if before is not None:
+            termios.tcsetattr(terminal, termios.TCSANOW, before)
+        # What stands in front of it was not taken in seconds, and nobody needs it now.
+        termios.tcflush(terminal, termios.TCOFLUSH)
+        os.write(terminal, _RESET.encode())
+
+
+def _watch_terminal() -> None:
+    """End the process when its terminal is no more; costs nothing while it is there."""
+    poll = select.poll()
+    # No event is asked for: what ends a terminal is always told.
+    poll.register(_STDIN, 0)
+    while True:
+        told = poll.poll()
+        if any(event & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, event in told):
+            os._exit(TERMINAL_GONE)

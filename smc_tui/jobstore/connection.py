@@ -66,13 +66,23 @@ def connect(home: Home, *, upgrade: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def _settle(connection: sqlite3.Connection, home: Home, upgrade: bool) -> None:
-    connection.row_factory = sqlite3.Row
+def check_version(connection: sqlite3.Connection, home: Home) -> int:
+    """Return the job store's version.
+
+    Raises:
+        SmcError: Home.Newer, where it is none that this program knows.
+    """
     version = version_of(connection)
     if version > VERSION:
         raise SmcError(
             "Home.Newer", f"{home.path} is of version {version}, this program knows {VERSION}"
         )
+    return version
+
+
+def _settle(connection: sqlite3.Connection, home: Home, upgrade: bool) -> None:
+    connection.row_factory = sqlite3.Row
+    version = check_version(connection, home)
     if version and version < VERSION and not upgrade:
         raise SmcError("Home.Older", f"{home.path} is of version {version}, not {VERSION}")
     if version < VERSION:

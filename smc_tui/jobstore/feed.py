@@ -29,6 +29,7 @@ class EngineView:
         alive: whether one serves the home now.
         started: when the last one started, POSIX seconds; None: there was none.
         ahead: seconds that its clock is ahead of this machine's.
+        down: when it was first seen not to be there, POSIX seconds of this machine.
     """
 
     alive: bool = False
@@ -37,6 +38,7 @@ class EngineView:
     started: float | None = None
     time_lapse: float = 1.0
     ahead: float = 0.0
+    down: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Feed:
         Raises:
             SmcError: JobStore.*, Home.*; the snapshot stays what it was.
         """
+        self._store.check_place()
         version = self._store.data_version()
         alive = self._store.engine_alive()
         same = version == self.snapshot.version and self._newest >= 0
@@ -124,11 +127,11 @@ class Feed:
 
     def _engine(self, alive: bool) -> EngineView:
         row = self._store.engine()
+        down = None if alive else self.snapshot.engine.down or time.time()
         if row is None:
-            return EngineView(alive)
-        return EngineView(
-            alive, row.pid, row.version, row.started, row.time_lapse, max(0.0, row.clock_offset)
-        )
+            return EngineView(alive, down=down)
+        ahead = max(0.0, row.clock_offset)
+        return EngineView(alive, row.pid, row.version, row.started, row.time_lapse, ahead, down)
 
     def _rest(self) -> dict[str, object]:
         images = {image.id: image for image in self._store.images()}

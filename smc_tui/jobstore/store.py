@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from smc_tui.jobstore import requests, rows
-from smc_tui.jobstore.connection import connect, translated
+from smc_tui.jobstore.connection import check_version, connect, translated
 from smc_tui.jobstore.home import Home
 from smc_tui.jobstore.presence import present, wake
 from smc_tui.jobstore.requests import Request, RequestState
@@ -70,6 +70,8 @@ class JobStore:
     def __init__(self, home: Home, connection: sqlite3.Connection) -> None:
         self.home = home
         self._connection = connection
+        found = home.jobs_db.stat()
+        self._place = (found.st_dev, found.st_ino)
 
     @classmethod
     def open(cls, home: Home | Path | str | None = None) -> Self:
@@ -97,6 +99,25 @@ class JobStore:
         self.close()
 
     # Reading
+
+    def be_patient(self, seconds: float) -> None:
+        """Wait at most so long for another's lock, then raise JobStore.Busy."""
+        self._connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+
+    def check_place(self) -> None:
+        """See that the home still holds the job store that this one has open.
+
+        Raises:
+            SmcError: Home.Unusable where it is gone, Home.Newer after an update, JobStore.*.
+        """
+        try:
+            found = self.home.jobs_db.stat()
+        except OSError as error:
+            raise SmcError("Home.Unusable", f"{self.home.jobs_db}: {error.strerror}") from error
+        if (found.st_dev, found.st_ino) != self._place:
+            raise SmcError("Home.Unusable", f"{self.home.jobs_db} is another one now: open it anew")
+        with translated():
+            check_version(self._connection, self.home)
 
     def data_version(self) -> int:
         """Return a number that changes when another process has changed something."""

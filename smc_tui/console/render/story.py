@@ -34,9 +34,23 @@ def _running(snapshot: Snapshot) -> list[Job]:
 def engine(view: EngineView, running: int) -> Cell:
     """Return the engine in words."""
     if not view.alive:
-        return Cell("engine down", Tone.BAD)
+        # Since when, not for how long: a number that ticks is sent each second.
+        at = time.strftime("%H:%M:%S", time.localtime(view.down)) if view.down else ""
+        since = f" since {at}" if at else ""
+        return Cell(f"engine down{since}", Tone.BAD)
     lapse = f" · {view.time_lapse:g} times as fast" if view.time_lapse != 1 else ""
     return Cell(f"engine up · {running} running{lapse}", Tone.DIM)
+
+
+def farewell(snapshot: Snapshot, back: str) -> str:
+    """Return what goes on when the console is left, and how to come back."""
+    running = len(_running(snapshot))
+    waiting = sum(job.status is Status.WAITING for job in snapshot.jobs.values())
+    if snapshot.engine.alive:
+        said = f"engine keeps running: {running} running, {waiting} waiting"
+    else:
+        said = "no engine is running: nothing goes on by itself"
+    return f"{said}. Back: {back}"
 
 
 def chips(entries: Sequence[Entry], chosen: int, words: str, glyphs: Glyphs) -> Line:
