@@ -75,6 +75,8 @@ class ConsoleApp(App[int]):
     def on_mount(self) -> None:
         """Show the first page from the first look, then look again and again."""
         self._home_loop = asyncio.get_running_loop()
+        if not self.is_headless:
+            signals.mind_stops(lambda: self._soon(self.action_redraw))
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = chosen_theme(self.options, {"NO_COLOR": "1"} if self.no_color else os.environ)
@@ -129,8 +131,11 @@ class ConsoleApp(App[int]):
 
     def leave_soon(self, status: int) -> None:
         """Leave with a status; may be called from a signal handler or another thread."""
+        self._soon(self.exit, status, status)
+
+    def _soon(self, what: Callable[..., object], *values: object) -> None:
         if self._home_loop is not None:
-            self._home_loop.call_soon_threadsafe(self.exit, status, status)
+            self._home_loop.call_soon_threadsafe(what, *values)
 
     def _fatal_error(self) -> None:
         """End after a mistake of this program; the command line tells of it, in one line."""

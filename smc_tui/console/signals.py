@@ -59,6 +59,42 @@ def guarding(leave: Callable[[int], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def mind_stops(redraw: Callable[[], None]) -> None:
+    """Tell a process that was stopped from outside from one that suspended itself.
+
+    Textual takes every SIGCONT for the end of its own suspension: after another's SIGSTOP
+    it would start a second time, and take the raw terminal for what it was before.
+
+    Args:
+        redraw: sends everything again; called in the main thread.
+    """
+    suspend, resume = signal.getsignal(signal.SIGTSTP), signal.getsignal(signal.SIGCONT)
+    if not callable(suspend) or not callable(resume):
+        return
+    raw = _attributes()
+    suspended = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal suspended
+        suspended = True
+        suspend(number, frame)
+
+    def go_on(number: int, frame: FrameType | None) -> None:
+        nonlocal suspended
+        if suspended:
+            suspended = False
+            resume(number, frame)
+            return
+        # The shell may have had the terminal meanwhile.
+        if raw is not None:
+            with suppress(termios.error):
+                termios.tcsetattr(_STDIN, termios.TCSANOW, raw)
+        redraw()
+
+    signal.signal(signal.SIGTSTP, stop)
+    signal.signal(signal.SIGCONT, go_on)
+
+
 def _attributes() -> list[Any] | None:
     """Return how the terminal was set, None where there is none."""
     try:

@@ -99,7 +99,7 @@ def row(entry: Entry, columns: tuple[Column, ...], glyphs: Glyphs, ahead: float 
         glyphs: the terminal's signs.
         ahead: seconds that the engine's clock is ahead of this machine's.
     """
-    made = {"job": _idle_cell, **_CELLS} if entry.job is None else _CELLS
+    made = {**_CELLS, "job": _idle_cell} if entry.job is None else _CELLS
     return Row(entry.key, tuple(made[column.key](entry, glyphs, ahead) for column in columns))
 
 
