@@ -73,8 +73,8 @@ def open_console(
     may_start = session.may_start and not read_only
     store = _store(session, may_start)
     settle_environment(options)
-    from smc_tui.console.app import run
     from smc_tui.console.render.story import farewell
+    from smc_tui.console.start import run
 
     status, last = run(store, options, mouse, partial(_start, session) if may_start else None)
     if status == 0:

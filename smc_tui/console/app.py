@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal
 
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import DescendantFocus
+from textual.filter import LineFilter
+from textual.widgets import Input
 
 from smc_tui.console import signals
+from smc_tui.console.filters import AsciiOnly, Printable
 from smc_tui.console.keys import APP_KEYS, Key
 from smc_tui.console.options import Options, chosen_theme
 from smc_tui.console.render.glyphs import DRAWN, PLAIN
@@ -28,9 +32,6 @@ from smc_tui.model.errors import SmcError
 
 #: Seconds between two looks at the job store.
 TICK = 0.5
-
-#: Seconds that a look may wait for a lock: nobody can press a key meanwhile.
-PATIENCE = 0.5
 
 
 def bindings(keys: tuple[Key, ...]) -> list[BindingType]:
@@ -65,6 +66,10 @@ class ConsoleApp(App[int]):
         self.trouble: SmcError | None = None
         self.frozen = False
         self.mistake: Exception | None = None
+        self._last_filters: list[LineFilter] = [
+            Printable(),
+            *([AsciiOnly()] if self.options.ascii else []),
+        ]
         self._home_loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -129,6 +134,15 @@ class ConsoleApp(App[int]):
         except SmcError as error:
             self.call_from_thread(self.notify, error.line, severity="error", markup=False)
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Textual's own for colours, then ours for texts."""
+        return [*super().get_line_filters(), *self._last_filters]
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:
+        """Keep cursors from blinking: each blink is sent, over ssh too."""
+        if isinstance(event.widget, Input):
+            event.widget.cursor_blink = False
+
     def leave_soon(self, status: int) -> None:
         """Leave with a status; may be called from a signal handler or another thread."""
         self._soon(self.exit, status, status)
@@ -158,38 +172,3 @@ class ConsoleApp(App[int]):
         names = [theme.name for theme in THEMES]
         at = names.index(self.theme) if self.theme in names else -1
         self.theme = names[(at + 1) % len(names)]
-
-
-def mouse_wanted(asked: bool | None) -> bool:
-    """Tell whether to take the mouse: not over ssh, where moving it costs 200 KB/s."""
-    return "SSH_CONNECTION" not in os.environ if asked is None else asked
-
-
-def run(
-    store: JobStore,
-    options: Options,
-    mouse: bool | None = None,
-    start_engine: Callable[[], None] | None = None,
-) -> tuple[int, Snapshot]:
-    """Run the console until it is left.
-
-    Args:
-        store: an open job store.
-        options: how it was started.
-        mouse: whether the mouse is taken; None: not over ssh.
-        start_engine: starts an engine and returns when it is ready, or raises an
-            SmcError; None where this console must not.
-
-    Returns:
-        The exit status, and what was known last.
-
-    Raises:
-        Exception: a mistake of this program, after the terminal was given back.
-    """
-    store.be_patient(PATIENCE)
-    app = ConsoleApp(store, options, start_engine)
-    with signals.guarding(app.leave_soon):
-        status = app.run(mouse=mouse_wanted(mouse))
-    if app.mistake is not None:
-        raise app.mistake
-    return status or app.return_code or 0, app.snapshot

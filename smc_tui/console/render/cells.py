@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rich.cells import cell_len, set_cell_size
+
+from smc_tui.model.units import printable
+
 
 class Tone(StrEnum):
     """What a text means. No meaning rests on colour alone: the words say it too."""
@@ -32,14 +36,37 @@ NOTHING = Cell("-", Tone.DIM)
 
 
 def width(line: Line) -> int:
-    """Return how many columns a line takes; every text here is one column a character."""
-    return sum(len(cell.text) for cell in line)
+    """Return how many columns a line takes."""
+    return sum(columns_of(cell.text) for cell in line)
+
+
+def columns_of(text: str) -> int:
+    """Return how many columns a text takes; the free texts of people may be wide."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def shown(text: str) -> str:
+    """Return a text as a cell may hold it: printable, and every character with a width."""
+    if text.isascii() and text.isprintable():
+        return text
+    # Marks that combine with the character before them have no column of their own, and
+    # terminals differ in what they make of them.
+    return "".join(each for each in printable(text) if cell_len(each))
 
 
 def fit(text: str, columns: int, *, right: bool = False, more: str = "…") -> str:
     """Return a text of exactly so many columns, cut with a sign where it is too long."""
     if columns <= 0:
         return ""
-    if len(text) > columns:
-        return text[: columns - len(more)] + more if columns > len(more) else text[:columns]
-    return text.rjust(columns) if right else text.ljust(columns)
+    plain = shown(text)
+    wide = columns_of(plain)
+    if wide > columns:
+        return _cut(plain, columns, more if columns > len(more) else "")
+    blank = " " * (columns - wide)
+    return blank + plain if right else plain + blank
+
+
+def _cut(text: str, columns: int, more: str) -> str:
+    """Return the beginning of a text and the sign; a wide character is not cut in two."""
+    room = columns - len(more)
+    return (text[:room] if text.isascii() else set_cell_size(text, room)) + more

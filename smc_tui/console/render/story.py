@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from smc_tui.console.render.cells import Cell, Line, Tone, fit, width
+from smc_tui.console.render.cells import Cell, Line, Tone, columns_of, fit, shown, width
 from smc_tui.console.render.glyphs import Glyphs
 from smc_tui.console.render.jobs import CHIPS, Entry, clock, in_chip
 from smc_tui.jobstore.feed import EngineView, Snapshot
@@ -88,9 +88,11 @@ def _cut(line: Line, columns: int, glyphs: Glyphs) -> Line:
     for cell in line:
         if room <= 0:
             break
-        text = cell.text if len(cell.text) <= room else fit(cell.text, room, more=glyphs.more)
+        text = shown(cell.text)
+        if columns_of(text) > room:
+            text = fit(text, room, more=glyphs.more)
         cut.append(Cell(text, cell.tone))
-        room -= len(text)
+        room -= columns_of(text)
     return tuple(cut)
 
 
