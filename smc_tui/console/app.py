@@ -14,14 +14,15 @@ from typing import ClassVar, Literal
 
 from textual import work
 from textual.app import App
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.events import DescendantFocus
 from textual.filter import LineFilter
 from textual.widgets import Input
 
 from smc_tui.console import signals
 from smc_tui.console.filters import AsciiOnly, Printable
-from smc_tui.console.keys import APP_KEYS, Key
+from smc_tui.console.keymap import Keymap, bindings
+from smc_tui.console.keys import APP_KEYS
 from smc_tui.console.options import Options, chosen_theme
 from smc_tui.console.render.glyphs import DRAWN, PLAIN
 from smc_tui.console.requests import Desk
@@ -32,14 +33,6 @@ from smc_tui.model.errors import SmcError
 
 #: Seconds between two looks at the job store.
 TICK = 0.5
-
-
-def bindings(keys: tuple[Key, ...]) -> list[BindingType]:
-    """Return keys as Textual's bindings, which a person may remap by their ids."""
-    return [
-        Binding(key.keys, key.action, key.text, show=False, id=key.id, tooltip=key.text)
-        for key in keys
-    ]
 
 
 class ConsoleApp(App[int]):
@@ -59,6 +52,8 @@ class ConsoleApp(App[int]):
         super().__init__()
         self.options = options or Options()
         self.start_engine = start_engine
+        self.keymap = Keymap(self.options.keys)
+        self.set_keymap(self.keymap.chosen)
         self.glyphs = PLAIN if self.options.ascii else DRAWN
         self.store = store
         self.feed = Feed(store)

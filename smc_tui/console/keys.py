@@ -73,10 +73,35 @@ PAGE_KEYS: tuple[Key, ...] = (
     Key("page.clear", "escape", "clear", "clear filter and marks", "esc"),
 )
 
+#: What a table understands.
+TABLE_KEYS: tuple[Key, ...] = (
+    Key("table.down", "down,j", "move(1)", "down", "j"),
+    Key("table.up", "up,k", "move(-1)", "up", "k"),
+    Key("table.first", "g,home", "go(0)", "first row", "g"),
+    Key("table.last", "G,end", "go(-1)", "last row", "G"),
+    Key("table.page-down", "pagedown,ctrl+f", "page(1)", "page down", "pgdn"),
+    Key("table.page-up", "pageup,ctrl+b", "page(-1)", "page up", "pgup"),
+    Key("table.half-down", "ctrl+d", "page(0.5)", "half a page down", "ctrl+d"),
+    Key("table.half-up", "ctrl+u", "page(-0.5)", "half a page up", "ctrl+u"),
+    Key("table.open", "enter", "open", "open", "enter"),
+    Key("table.mark", "space", "mark", "mark", "space"),
+    Key("table.mark-range", "v", "mark_range", "mark from the last mark to here", "v"),
+    Key("table.mark-all", "asterisk", "mark_all", "mark all shown", "*"),
+    Key("table.unmark", "ctrl+backslash", "unmark", "drop all marks", "ctrl+\\"),
+)
+
+#: What a dialog or a wizard understands besides the fields it has.
+FORM_KEYS: tuple[Key, ...] = (
+    Key("form.next", "down", "next_field", "next field", "down"),
+    Key("form.previous", "up", "previous_field", "previous field", "up"),
+    Key("form.back", "escape", "back", "back", "esc"),
+)
+
 #: Understood everywhere.
 APP_KEYS: tuple[Key, ...] = (
     Key("app.help", "question_mark", "help", "help", "?", True),
     Key("app.command", "colon", "command_line", "command line", ":", True),
+    Key("app.palette", "ctrl+p", "command_palette", "palette of all that can be done", "ctrl+p"),
     Key("app.images", "f2,M", "page('images')", "images", "M"),
     Key("app.engine", "H", "page('health')", "engine and store health", "H"),
     Key("app.theme", "T", "next_theme", "next theme", "T"),
@@ -84,3 +109,12 @@ APP_KEYS: tuple[Key, ...] = (
     Key("app.suspend", "ctrl+z", "suspend_process", "suspend; fg comes back", "ctrl+z"),
     Key("app.leave", "q,ctrl+c,ctrl+q", "leave", "detach; the engine goes on", "q", True),
 )
+
+#: Keys that are understood at the same time and so must differ, a line each.
+TOGETHER: tuple[tuple[Key, ...], ...] = (
+    (*APP_KEYS, *TABLE_KEYS, *PAGE_KEYS, *JOB_KEYS.values()),
+    (*APP_KEYS, *TABLE_KEYS, *FORM_KEYS),
+)
+
+#: Every key by its id.
+BY_ID: dict[str, Key] = {key.id: key for together in TOGETHER for key in together}

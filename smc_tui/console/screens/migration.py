@@ -14,8 +14,8 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from smc_tui.console import acts
-from smc_tui.console.app import bindings
 from smc_tui.console.dialogs.menu import ActionMenu
+from smc_tui.console.keymap import bindings
 from smc_tui.console.keys import APP_KEYS, JOB_KEYS, PAGE_KEYS
 from smc_tui.console.render import jobs, story
 from smc_tui.console.render.cells import Cell, Line, Tone
@@ -131,7 +131,7 @@ class MigrationScreen(Screen[None]):
         keys = [key for key in (*PAGE_KEYS, *APP_KEYS) if key.hint]
         line: list[Cell] = [Cell(" ")]
         for key in keys:
-            line += [Cell(key.shown, Tone.STRONG), Cell(f" {key.text}  ", Tone.DIM)]
+            line += [Cell(self.console.keymap.shown(key), Tone.STRONG), Cell(f" {key.text}  ", Tone.DIM)]
         marks = len(self.query_one(LineTable).marks)
         count = f"{marks} marked · " if marks else ""
         line.append(Cell(f"{count}{shown} of {len(self._entries)}", Tone.DIM))

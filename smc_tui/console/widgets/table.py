@@ -18,12 +18,14 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from smc_tui.console.keymap import bindings
+from smc_tui.console.keys import TABLE_KEYS
 from smc_tui.console.render.cells import Tone, fit
 from smc_tui.console.render.columns import GAP, GUTTER, Column, Placed, Row, place
 from smc_tui.console.render.glyphs import DRAWN, Glyphs
@@ -47,20 +49,7 @@ class LineTable(ScrollView, can_focus=True):
         *(f"table--{tone}" for tone in Tone),
     }
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "down", show=False, id="table.down"),
-        Binding("up,k", "move(-1)", "up", show=False, id="table.up"),
-        Binding("g,home", "go(0)", "first", show=False, id="table.first"),
-        Binding("G,end", "go(-1)", "last", show=False, id="table.last"),
-        Binding("pagedown,ctrl+f", "page(1)", "page down", show=False, id="table.page-down"),
-        Binding("pageup,ctrl+b", "page(-1)", "page up", show=False, id="table.page-up"),
-        Binding("ctrl+d", "page(0.5)", "half a page down", show=False, id="table.half-down"),
-        Binding("ctrl+u", "page(-0.5)", "half a page up", show=False, id="table.half-up"),
-        Binding("enter", "open", "open", show=False, id="table.open"),
-        Binding("space", "mark", "mark", show=False, id="table.mark"),
-        Binding("asterisk", "mark_all", "mark all shown", show=False, id="table.mark-all"),
-        Binding("ctrl+backslash", "unmark", "drop all marks", show=False, id="table.unmark"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(TABLE_KEYS)
 
     @dataclass
     class Moved(Message):
@@ -120,6 +109,7 @@ class LineTable(ScrollView, can_focus=True):
         self._places: dict[str, int] = {}
         self._cursor: str | None = None
         self._marks: set[str] = set()
+        self._anchor: str | None = None
         self._layout: tuple[Placed, ...] = ()
         self._sorted: tuple[str, bool] | None = None
         self._styles: dict[tuple[Tone, bool], Style] = {}
@@ -214,6 +204,10 @@ class LineTable(ScrollView, can_focus=True):
         self.refresh()
         self._keep_in_sight()
 
+    def watch_virtual_size(self, size: Size) -> None:
+        """See to the cursor once the new size is in force: scrolling is limited by it."""
+        self.call_after_refresh(self._keep_in_sight)
+
     def notify_style_update(self) -> None:
         """Forget what was drawn with the old theme."""
         super().notify_style_update()
@@ -284,7 +278,8 @@ class LineTable(ScrollView, can_focus=True):
         first = self.scroll_offset.y
         wanted = min(max(first, at - room + 1), at)
         if wanted != first:
-            self.scroll_to(y=wanted, animate=False, immediate=True)
+            # By force: the scrollbar that would allow it may come with the next layout only.
+            self.scroll_to(y=wanted, animate=False, immediate=True, force=True)
 
     def action_move(self, by: int) -> None:
         """Move the cursor by rows."""
@@ -313,8 +308,20 @@ class LineTable(ScrollView, can_focus=True):
         if not self._marking or self._cursor is None:
             return
         self._marks ^= {self._cursor}
+        self._anchor = self._cursor
         self._refresh_row(self._places[self._cursor])
         self.action_move(1)
+        self._marks_changed()
+
+    def action_mark_range(self) -> None:
+        """Mark from the row that was marked last to the one under the cursor."""
+        if not self._marking or self._cursor is None:
+            return
+        here = self._places[self._cursor]
+        there = self._places.get(self._anchor or "", here)
+        self._marks |= {row.key for row in self._rows[min(here, there) : max(here, there) + 1]}
+        self._anchor = self._cursor
+        self.refresh()
         self._marks_changed()
 
     def action_mark_all(self) -> None:
