@@ -92,10 +92,8 @@ class ConsoleApp(App[int]):
 
     def look(self) -> None:
         """Look at the job store; tell the screen on top what is new."""
-        if self.frozen:
-            return
         try:
-            changed = self.feed.look()
+            changed = not self.frozen and self.feed.look()
             answers = self.desk.answers()
         except SmcError as error:
             changed, answers = str(self.trouble) != str(error), []

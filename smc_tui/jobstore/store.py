@@ -181,6 +181,13 @@ class JobStore:
         found = self._all("SELECT * FROM runs WHERE job_id = ? ORDER BY started, rowid", job_id)
         return [rows.run_of(row) for row in found]
 
+    def last_run(self, job_id: str) -> Run | None:
+        """Return a job's newest run."""
+        row = self._one(
+            "SELECT * FROM runs WHERE job_id = ? ORDER BY started DESC, rowid DESC LIMIT 1", job_id
+        )
+        return None if row is None else rows.run_of(row)
+
     def run(self, run_id: str) -> Run | None:
         """Return a run by id."""
         row = self._one("SELECT * FROM runs WHERE id = ?", run_id)

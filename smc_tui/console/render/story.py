@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from smc_tui.console.render.cells import Cell, Line, Tone, columns_of, fit, shown, width
-from smc_tui.console.render.glyphs import Glyphs
+from smc_tui.console.render.glyphs import DRAWN, Glyphs
 from smc_tui.console.render.jobs import CHIPS, Entry, clock, in_chip
 from smc_tui.jobstore.feed import EngineView, Snapshot
 from smc_tui.model.catalogue import CATALOGUE
@@ -18,13 +18,26 @@ from smc_tui.model.units import bytes_text, duration_text
 STALE = 5.0
 
 
-def title(page: str, snapshot: Snapshot, columns: int, *, read_only: bool = False) -> Line:
-    """Return the top line: the page at the left, the engine at the right."""
+def title(page: str, snapshot: Snapshot, columns: int, marks: Sequence[str] = ()) -> Line:
+    """Return the top line: the page at the left, the engine at the right.
+
+    Args:
+        page: its name.
+        snapshot: what is known.
+        columns: room.
+        marks: what else is to be known of this console: frozen, read only.
+    """
     left = (Cell(" smc-tui ", Tone.STRONG), Cell(f" {page}"))
-    marks = " · read only" if read_only else ""
-    right = (engine(snapshot.engine, len(_running(snapshot))), Cell(marks + " ", Tone.WARN))
-    gap = columns - width(left) - width(right)
-    return (*left, Cell(" " * max(1, gap)), *right)
+    told = [Cell(f"{mark} · ", Tone.WARN) for mark in marks]
+    right = (*told, engine(snapshot.engine, len(_running(snapshot))), Cell(" "))
+    return ends(left, right, columns)
+
+
+def ends(left: Line, right: Line, columns: int, glyphs: Glyphs = DRAWN) -> Line:
+    """Return a line with one part at each end; the left one is cut where they meet."""
+    room = max(0, columns - width(right))
+    kept = _cut(left, max(0, room - 1), glyphs)
+    return (*kept, Cell(" " * (room - width(kept))), *right)
 
 
 def _running(snapshot: Snapshot) -> list[Job]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import on, work
@@ -113,17 +114,19 @@ class MigrationScreen(Screen[None]):
         app = self.console
         if app.trouble is not None:
             return (Cell(f" {app.trouble.line}", Tone.BAD),)
-        line = story.title(
-            "Server Migration", app.snapshot, self.size.width, read_only=app.options.read_only
-        )
-        return (*line, Cell(" FROZEN", Tone.WARN)) if app.frozen else line
+        marks = [
+            *(["FROZEN"] if app.frozen else []),
+            *(["read only"] if app.options.read_only else []),
+        ]
+        return story.title("Server Migration", app.snapshot, self.size.width, marks)
 
     def _story(self) -> None:
         entry = self.entry
         last: Run | None = None
         if entry is not None and entry.job is not None:
-            runs = self.console.store.runs(entry.job.id)
-            last = runs[-1] if runs else None
+            # Without its last run rather than not at all, when the job store fails.
+            with suppress(SmcError):
+                last = self.console.store.last_run(entry.job.id)
         lines = story.story(entry, last, self.size.width, self.console.glyphs)
         self._lines("#story", lines)
 
@@ -131,11 +134,14 @@ class MigrationScreen(Screen[None]):
         keys = [key for key in (*PAGE_KEYS, *APP_KEYS) if key.hint]
         line: list[Cell] = [Cell(" ")]
         for key in keys:
-            line += [Cell(self.console.keymap.shown(key), Tone.STRONG), Cell(f" {key.text}  ", Tone.DIM)]
+            line += [
+                Cell(self.console.keymap.shown(key), Tone.STRONG),
+                Cell(f" {key.text}  ", Tone.DIM),
+            ]
         marks = len(self.query_one(LineTable).marks)
         count = f"{marks} marked · " if marks else ""
-        line.append(Cell(f"{count}{shown} of {len(self._entries)}", Tone.DIM))
-        return tuple(line)
+        right = (Cell(f"{count}{shown} of {len(self._entries)} ", Tone.DIM),)
+        return story.ends(tuple(line), right, self.size.width, self.console.glyphs)
 
     @property
     def entry(self) -> jobs.Entry | None:
