@@ -5,8 +5,10 @@ Nothing here decides what may be done: the action table does, and the engine aga
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from smc_tui.console.dialogs.fields import Field
@@ -28,6 +30,10 @@ _BUTTONS = {
     ActionId.SET_INTERVAL: ("Set", "Leave as it is"),
     ActionId.MODIFY: ("Modify", "Leave as it is"),
 }
+
+
+#: No answers in advance.
+NOTHING_GIVEN: Mapping[str, Any] = MappingProxyType({})
 
 
 def fields(action: ActionId, job: Job) -> Sequence[Field]:
@@ -54,13 +60,22 @@ def fields(action: ActionId, job: Job) -> Sequence[Field]:
     return ()
 
 
-def question(action: ActionId, facts: Facts) -> Question | None:
-    """Return what is asked before an action, None where nothing stands before it."""
+def question(
+    action: ActionId, facts: Facts, given: Mapping[str, Any] = NOTHING_GIVEN
+) -> Question | None:
+    """Return what is asked before an action, None where nothing stands before it.
+
+    Args:
+        action: which one.
+        facts: the job, and what is known of it.
+        given: what was chosen already: fields begin with it, and where nothing but
+            fields would be asked, nothing is.
+    """
     row, job = ACTIONS[action], facts.job
-    chosen = fields(action, job)
-    if row.friction is Friction.NONE and not chosen:
+    chosen = [begun(field, given) for field in fields(action, job)]
+    if row.friction is Friction.NONE and (given or not chosen):
         return None
-    act, keep = _BUTTONS.get(action, (row.label, "Leave it"))
+    act, keep = buttons(action)
     return Question(
         title=f"{row.label}: {job.name}",
         lines=told(action, facts, {field.key: field.value for field in chosen}),
@@ -68,8 +83,18 @@ def question(action: ActionId, facts: Facts) -> Question | None:
         keep=keep,
         name=job.name if row.friction is Friction.TYPE_NAME else "",
         fields=chosen,
-        command=command(row, job, {}),
+        command=command(row, [job], {}),
     )
+
+
+def begun(field: Field, given: Mapping[str, Any]) -> Field:
+    """Return a field that begins with what was chosen already."""
+    return replace(field, value=given[field.key]) if field.key in given else field
+
+
+def buttons(action: ActionId) -> tuple[str, str]:
+    """Return the words of the button that does it, and of the one that does not."""
+    return _BUTTONS.get(action, (ACTIONS[action].label, "Leave it"))
 
 
 def told(action: ActionId, facts: Facts, answers: Mapping[str, Any]) -> list[str]:
@@ -102,17 +127,20 @@ def arguments(action: ActionId, job: Job, answers: Mapping[str, Any]) -> dict[st
     return {key: value for key, value in answers.items() if value != before.get(key)}
 
 
-def command(action: Action, job: Job, args: Mapping[str, Any]) -> str:
+def command(action: Action, jobs: Sequence[Job], args: Mapping[str, Any]) -> str:
     """Return the command line that does the same."""
-    words = ["smc-tui", "job", action.verb.partition(".")[2], job.name]
+    names = [job.name for job in jobs]
+    if action.id is ActionId.MODIFY and len(jobs) > 1:
+        names = ["EACH"]  # one job a command
+    words = ["smc-tui", "job", action.verb.partition(".")[2], *names]
     for key, value in args.items():
-        if key == "interval":
+        if key == "interval" and action.id is ActionId.SET_INTERVAL:
             words.append(str(value))
         elif value is True:
             words.append(f"--{key.replace('_', '-')}")
         elif value is not False:
             words += [f"--{key.removesuffix('_mbit').replace('_', '-')}", str(value)]
-    return " ".join(words)
+    return shlex.join(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +159,7 @@ def step(action: ActionId, job: Job, answers: Mapping[str, Any]) -> Step | None:
     args = arguments(action, job, answers)
     if action is ActionId.MODIFY and not args:
         return None
-    return Step(row.verb, job.id, args, command(row, job, args))
+    return Step(row.verb, job.id, args, command(row, [job], args))
 
 
 class AskAction(Ask):
@@ -147,4 +175,4 @@ class AskAction(Ask):
         job, answers = self._facts.job, self.answers
         lines = told(self._action, self._facts, answers)
         args = arguments(self._action, job, answers)
-        self.tell(lines, command(ACTIONS[self._action], job, args))
+        self.tell(lines, command(ACTIONS[self._action], [job], args))

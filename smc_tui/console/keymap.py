@@ -89,7 +89,7 @@ def _keys(identity: str, text: str) -> str:
 def _key(identity: str, text: str) -> str:
     modifiers = _MODIFIERS.match(text)
     base = text[modifiers.end() if modifiers else 0 :]
-    known = len(base) == 1 and base.isprintable() or base in _NAMED or key_to_character(base)
+    known = (len(base) == 1 and base.isprintable()) or base in _NAMED or key_to_character(base)
     if not base or not known:
         raise SmcError(
             "Config.Invalid", f"keys: {identity}: {text!r} is no key such as x or ctrl+x"

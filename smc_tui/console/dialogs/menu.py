@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+import textwrap
 from typing import ClassVar
 
 from textual import events, on
@@ -10,14 +12,22 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from smc_tui.console.keymap import Keymap
 from smc_tui.console.keys import JOB_KEYS
 from smc_tui.console.render.cells import Cell, Tone
 from smc_tui.console.render.columns import Column, Row
+from smc_tui.console.requests import read_only_error
 from smc_tui.console.widgets.lines import Lines
 from smc_tui.console.widgets.table import LineTable
 from smc_tui.model.actions import ACTIONS, Action, ActionId, Friction, Subject, refusal
+from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Status
 from smc_tui.model.things import Job
+
+#: Lines on why an action is not possible.
+WHY = 2
+#: Lines of the menu that are no actions: its border, its title, the lines below.
+_AROUND = 3 + WHY
 
 _COLUMNS = (
     Column("key", "", 3),
@@ -26,37 +36,63 @@ _COLUMNS = (
 )
 
 
-def menu_rows(job: Job) -> list[tuple[Action, Row]]:
-    """Return the actions on a job as rows: those offered first read plain, others dim."""
+def menu_rows(
+    jobs: Sequence[Job], keymap: Keymap, read_only: bool = False
+) -> list[tuple[Action, Row]]:
+    """Return the actions on jobs as rows: those offered read plain, others dim.
+
+    Args:
+        jobs: those that are chosen, the one under the cursor first.
+        keymap: how keys are told.
+        read_only: nothing may be asked of the engine.
+    """
     found = []
     for action in ACTIONS.values():
         if action.subject is not Subject.JOB or action.id not in JOB_KEYS:
             continue
-        error = refusal(action, job)
+        error = withheld(action, jobs, read_only)
         tone = Tone.DIM if error else Tone.PLAIN
         cells = (
-            Cell(JOB_KEYS[action.id].shown, tone if error else Tone.STRONG),
+            Cell(keymap.shown(JOB_KEYS[action.id]), tone if error else Tone.STRONG),
             Cell(action.label + ("…" if action.friction is not Friction.NONE else ""), tone),
-            Cell(reason(action, job), Tone.DIM),
+            Cell(reason(action, jobs, read_only), Tone.DIM),
         )
         found.append((action, Row(action.id, cells)))
     return found
 
 
-def reason(action: Action, job: Job) -> str:
+def withheld(action: Action, jobs: Sequence[Job], read_only: bool = False) -> SmcError | None:
+    """Return why an action is offered for none of the jobs, None where it is for one.
+
+    What only shows something shows it of the first.
+    """
+    if action.verb and read_only:
+        return read_only_error()
+    errors = [refusal(action, job) for job in (jobs if action.verb else jobs[:1])]
+    return None if None in errors else errors[0]
+
+
+def reason(action: Action, jobs: Sequence[Job], read_only: bool = False) -> str:
     """Return in a few words why an action is not offered, or what stands before it."""
-    error = refusal(action, job)
+    error = withheld(action, jobs, read_only)
     if error is None:
-        return "" if action.friction is Friction.NONE else str(action.friction)
+        possible = sum(refusal(action, job) is None for job in jobs)
+        some = f"for {possible} of {len(jobs)}" if action.verb and possible < len(jobs) else ""
+        friction = "" if action.friction is Friction.NONE else str(action.friction)
+        if friction and len(jobs) > 1:
+            friction = "type how many"
+        return ", ".join(filter(None, [some, friction]))
     if error.code == "Action.Unavailable":
-        return f"needs {action.needs}"
+        return "read only" if read_only and action.verb else f"needs {action.needs}"
     if error.code == "ReplicationJob.OnceOnly":
         return "incremental jobs only"
-    statuses = dict.fromkeys(
-        str(state.phase if state.phase and state.status is not Status.RUNNING else state.status)
-        for state in action.states
-    )
-    return f"only {', '.join(statuses)}"
+    if action.states and jobs[0].state not in action.states:
+        statuses = dict.fromkeys(
+            str(state.phase if state.phase and state.status is not Status.RUNNING else state.status)
+            for state in action.states
+        )
+        return f"only {', '.join(statuses)}"
+    return error.entry.cause
 
 
 class ActionMenu(ModalScreen[ActionId | None]):
@@ -65,45 +101,47 @@ class ActionMenu(ModalScreen[ActionId | None]):
     DEFAULT_CSS = """
     ActionMenu { align: center middle; }
     ActionMenu > Vertical {
-        width: 76; max-width: 98%; height: auto; max-height: 90%;
-        border: round $primary; background: $surface; padding: 0 1;
+        width: 76; max-width: 98%; height: auto; max-height: 100%;
+        border: round $primary; background: $background; padding: 0 1;
     }
-    ActionMenu LineTable { height: auto; max-height: 20; }
+    ActionMenu LineTable { height: auto; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss(None)", "close", show=False, id="menu.close"),
     ]
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, jobs: Sequence[Job], keymap: Keymap, read_only: bool = False) -> None:
         super().__init__()
-        self._job = job
-        self._rows = menu_rows(job)
+        self._jobs = jobs
+        self._keymap = keymap
+        self._read_only = read_only
+        self._rows = menu_rows(jobs, keymap, read_only)
 
     def compose(self) -> ComposeResult:
-        """The job's name, the actions, a line on the chosen one."""
+        """What they are done to, the actions, a line on the chosen one."""
+        about = self._jobs[0].name if len(self._jobs) == 1 else f"{len(self._jobs)} marked jobs"
         with Vertical():
-            yield Lines([(Cell(f"Actions: {self._job.name}", Tone.STRONG),)])
+            yield Lines([(Cell(f"Actions: {about}", Tone.STRONG),)])
             yield LineTable(_COLUMNS, header=False)
-            yield Lines(id="why")
+            yield Lines(id="why", least=WHY)
 
     def on_mount(self) -> None:
         """Show the actions, the cursor on the first that is possible."""
         table = self.query_one(LineTable)
-        table.styles.height = len(self._rows)
         table.apply([row for _, row in self._rows])
         table.focus()
-        first = next(
-            (action.id for action, _ in self._rows if not refusal(action, self._job)), None
-        )
+        first = next((action.id for action, _ in self._rows if not self._withheld(action.id)), None)
         if first is not None:
             table.move_to(first)
 
     @on(LineTable.Moved)
     def _moved(self, event: LineTable.Moved) -> None:
-        error = refusal(ACTIONS[ActionId(event.key)], self._job) if event.key else None
-        line = (Cell(error.detail, Tone.WARN),) if error else (Cell("enter: go on", Tone.DIM),)
-        self.query_one("#why", Lines).show([line])
+        error = self._withheld(ActionId(event.key)) if event.key else None
+        if error is not None:
+            self._say(error.detail, Tone.WARN)
+        else:
+            self._say("enter: go on", Tone.DIM)
 
     @on(LineTable.Opened)
     def _opened(self, event: LineTable.Opened) -> None:
@@ -112,13 +150,28 @@ class ActionMenu(ModalScreen[ActionId | None]):
     def on_key(self, event: events.Key) -> None:
         """Take an action by its letter."""
         for action, _ in self._rows:
-            if event.character == JOB_KEYS[action.id].shown:
+            if event.key in self._keymap.keys(JOB_KEYS[action.id]).split(","):
                 event.stop()
                 self._choose(action.id)
 
     def _choose(self, action: ActionId) -> None:
-        error = refusal(ACTIONS[action], self._job)
+        error = self._withheld(action)
         if error is None:
             self.dismiss(action)
         else:
-            self.query_one("#why", Lines).show([(Cell(error.line, Tone.BAD),)])
+            self._say(f"{error.code}: {error.detail}", Tone.BAD)
+
+    def _say(self, text: str, tone: Tone) -> None:
+        says = self.query_one("#why", Lines)
+        self._said = (text, tone)
+        lines = textwrap.wrap(text, max(10, says.size.width)) if text else []
+        says.show([(Cell(line, tone),) for line in lines[:WHY]])
+
+    def on_resize(self) -> None:
+        """Leave room for what is said below, however small the terminal is."""
+        room = max(1, self.size.height - _AROUND)
+        self.query_one(LineTable).styles.height = min(len(self._rows), room)
+        self.call_after_refresh(lambda: self._say(*self._said))
+
+    def _withheld(self, action: ActionId) -> SmcError | None:
+        return withheld(ACTIONS[action], self._jobs, self._read_only)

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.reactive import var
-from textual.screen import Screen
 from textual.widgets import Input
 
-from smc_tui.console import acts
-from smc_tui.console.dialogs.menu import ActionMenu
 from smc_tui.console.keymap import bindings
 from smc_tui.console.keys import APP_KEYS, JOB_KEYS, PAGE_KEYS
 from smc_tui.console.render import jobs, story
 from smc_tui.console.render.cells import Cell, Line, Tone
 from smc_tui.console.render.columns import Column
+from smc_tui.console.screens.jobscreen import JobScreen
 from smc_tui.console.widgets.lines import Lines
 from smc_tui.console.widgets.table import LineTable
-from smc_tui.model.actions import ACTIONS, ActionId, refusal
-from smc_tui.model.consequences import Facts
 from smc_tui.model.errors import SmcError
 from smc_tui.model.things import Job, Run
-
-if TYPE_CHECKING:
-    from smc_tui.console.app import ConsoleApp
 
 #: Lines of history under the table.
 LOG = 2
 
 
-class MigrationScreen(Screen[None]):
+class MigrationScreen(JobScreen):
     """The table, its filters, the selected row's story, who did what."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings((*PAGE_KEYS, *JOB_KEYS.values()))
@@ -51,11 +43,6 @@ class MigrationScreen(Screen[None]):
         super().__init__()
         self._entries: dict[str, jobs.Entry] = {}
         self._order: tuple[str, bool] | None = None
-
-    @property
-    def console(self) -> ConsoleApp:
-        """The app, by its own name."""
-        return cast("ConsoleApp", self.app)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -100,7 +87,7 @@ class MigrationScreen(Screen[None]):
         table = self.query_one(LineTable)
         table.apply([jobs.row(entry, self.columns, glyphs, ahead) for entry in shown])
         self._lines("#title", [self._title()])
-        self._lines("#chips", [story.chips(found, self.chip, self.words, glyphs)])
+        self._lines("#chips", [story.chips(found, self.chip, self.words, self.size.width, glyphs)])
         self._story()
         names = {entry.key: entry.name for entry in found}
         newest = snapshot.events[-LOG:][::-1]
@@ -214,50 +201,26 @@ class MigrationScreen(Screen[None]):
         self.query_one(LineTable).show_columns(self.columns)
         self.show_snapshot()
 
-    # What is done to a job
+    # What is done to jobs
 
-    @work
-    async def action_actions(self) -> None:
-        """Open the action menu of the row."""
+    @property
+    def current_job(self) -> Job | None:
+        """The job under the cursor."""
         entry = self.entry
-        if entry is None or entry.job is None:
-            return
-        chosen = await self.app.push_screen_wait(ActionMenu(entry.job))
-        if chosen is not None:
-            await self._carry_out(chosen, entry.job)
+        return None if entry is None else entry.job
 
-    @work
-    async def action_act(self, action: str) -> None:
-        """Carry out an action on the row, if it is offered."""
-        entry = self.entry
-        if entry is None or entry.job is None:
-            return
-        error = refusal(ACTIONS[ActionId(action)], entry.job)
-        if error is not None:
-            self.notify(error.line, severity="warning", markup=False)
-        else:
-            await self._carry_out(ActionId(action), entry.job)
+    @property
+    def chosen_jobs(self) -> Sequence[Job]:
+        """The marked jobs that are shown, else the current one."""
+        marks = self.query_one(LineTable).marks
+        marked = [
+            entry.job for key, entry in self._entries.items() if key in marks and entry.job
+        ]
+        return marked or super().chosen_jobs
 
-    async def _carry_out(self, action: ActionId, job: Job) -> None:
-        console, snapshot = self.console, self.console.snapshot
-        facts = Facts(
-            job,
-            snapshot.images_of(job.id),
-            console.store.runs(job.id),
-            snapshot.resources.get(job.id),
-            time.time() + snapshot.engine.ahead,
-        )
-        asked = acts.question(action, facts)
-        answers: Mapping[str, Any] | None = {}
-        if asked is not None:
-            answers = await self.app.push_screen_wait(acts.AskAction(action, facts, asked))
-        wanted = None if answers is None else acts.step(action, job, answers)
-        if wanted is None:
-            return
-        try:
-            console.desk.ask(wanted.command, wanted.verb, wanted.target, wanted.args)
-        except SmcError as error:
-            self.notify(error.line, severity="error", markup=False)
+    def acted(self) -> None:
+        """Drop the marks: the next key is for the row under the cursor again."""
+        self.query_one(LineTable).action_unmark()
 
     def action_freeze(self) -> None:
         """Stop and go on looking; the engine does not notice."""

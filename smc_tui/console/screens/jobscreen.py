@@ -1,0 +1,163 @@
+"""What the pages that show jobs have in common: acting on those chosen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from textual import work
+from textual.screen import Screen
+
+from smc_tui.console import acts, several
+from smc_tui.console.dialogs.menu import ActionMenu
+from smc_tui.model.actions import ACTIONS, ActionId, refusal
+from smc_tui.model.consequences import Facts
+from smc_tui.model.errors import SmcError
+from smc_tui.model.things import Job
+
+if TYPE_CHECKING:
+    from smc_tui.console.app import ConsoleApp
+    from smc_tui.jobstore.requests import Request
+
+
+class JobScreen(Screen[None]):
+    """A page on which jobs are chosen and acted on, by keys, menu, palette or command."""
+
+    @property
+    def console(self) -> ConsoleApp:
+        """The app, by its own name."""
+        return cast("ConsoleApp", self.app)
+
+    @property
+    def current_job(self) -> Job | None:
+        """The job that the page is about, or that the cursor stands on."""
+        raise NotImplementedError
+
+    @property
+    def chosen_jobs(self) -> Sequence[Job]:
+        """The marked jobs, else the current one."""
+        job = self.current_job
+        return () if job is None else (job,)
+
+    def acted(self) -> None:
+        """Hear that the chosen jobs were acted on, several at once."""
+
+    def view(self, action: ActionId, job: Job) -> None:
+        """Show what an action that only shows something shows."""
+        raise NotImplementedError
+
+    # Acting
+
+    @work
+    async def action_actions(self) -> None:
+        """Open the action menu of the chosen jobs."""
+        jobs, current = list(self.chosen_jobs), self.current_job
+        if current in jobs:
+            jobs.remove(current)
+            jobs.insert(0, current)
+        if not jobs:
+            return
+        console = self.console
+        menu = ActionMenu(jobs, console.keymap, console.options.read_only)
+        chosen = await self.app.push_screen_wait(menu)
+        if chosen is not None:
+            await self._act(chosen, self.chosen_jobs)
+
+    @work
+    async def action_act(self, action: str) -> None:
+        """Carry out an action on the chosen jobs, if it is offered."""
+        await self._act(ActionId(action), self.chosen_jobs)
+
+    @work
+    async def act_on(
+        self, action: ActionId, jobs: Sequence[Job], given: Mapping[str, Any] = acts.NOTHING_GIVEN
+    ) -> None:
+        """Carry out an action on these jobs, with some or all answers given beforehand."""
+        await self._act(action, jobs, given)
+
+    async def _act(
+        self,
+        action: ActionId,
+        jobs: Sequence[Job],
+        given: Mapping[str, Any] = acts.NOTHING_GIVEN,
+    ) -> None:
+        try:
+            if ACTIONS[action].verb:
+                self.console.desk.check()
+            if len(jobs) > 1 and ACTIONS[action].verb:
+                await self._several(several.group(action, jobs), given)
+            elif jobs:
+                await self._one(action, self.current_job or jobs[0], jobs, given)
+        except SmcError as error:
+            self._say(error.line, "error")
+
+    async def _one(
+        self, action: ActionId, current: Job, jobs: Sequence[Job], given: Mapping[str, Any]
+    ) -> None:
+        # Of several marked jobs one can be shown: that under the cursor.
+        job = jobs[0] if len(jobs) == 1 else current
+        error = refusal(ACTIONS[action], job)
+        if error is not None:
+            self._say(error.line, "warning")
+            return
+        if not ACTIONS[action].verb:
+            self.view(action, job)
+            return
+        facts = self._facts(job)
+        asked = acts.question(action, facts, given)
+        answers: Mapping[str, Any] | None = given
+        if asked is not None:
+            answers = await self.app.push_screen_wait(acts.AskAction(action, facts, asked))
+        wanted = None if answers is None else acts.step(action, job, answers)
+        if wanted is not None:
+            self.console.desk.ask(wanted.command, wanted.verb, wanted.target, wanted.args)
+
+    async def _several(self, chosen: several.Group, given: Mapping[str, Any]) -> None:
+        if not chosen.jobs:
+            _, error = chosen.refused[0]
+            count = len(chosen.refused)
+            self._say(f"possible for none of the {count} marked. {error.line}", "warning")
+            return
+        facts = [self._facts(job) for job in chosen.jobs]
+        asked = several.question(chosen, facts, given)
+        answers = await self.app.push_screen_wait(several.AskSeveral(chosen, facts, asked))
+        if answers is None:
+            return
+        steps = several.steps(chosen, answers)
+        names = {job.id: job.name for job in chosen.jobs}
+        batch = several.Batch(asked.title, [names[step.target] for step in steps])
+        for step in steps:
+            name = names[step.target]
+            tell = partial(self._answered, batch, name)
+            try:
+                self.console.desk.ask(step.command, step.verb, step.target, step.args, tell)
+            except SmcError as error:
+                self._take(batch, name, error)
+        self.acted()
+
+    def _answered(
+        self, batch: several.Batch, name: str, _request: Request, error: SmcError | None
+    ) -> None:
+        self._take(batch, name, error)
+
+    def _take(self, batch: several.Batch, name: str, error: SmcError | None) -> None:
+        if batch.take(name, error):
+            text, well = batch.summary()
+            severity: Literal["information", "error"] = "information" if well else "error"
+            # By the app: the page may be closed when the last answer comes.
+            self.console.notify(text, title=batch.title, severity=severity, markup=False)
+
+    def _facts(self, job: Job) -> Facts:
+        snapshot = self.console.snapshot
+        return Facts(
+            job,
+            snapshot.images_of(job.id),
+            self.console.store.runs(job.id),
+            snapshot.resources.get(job.id),
+            time.time() + snapshot.engine.ahead,
+        )
+
+    def _say(self, text: str, severity: Literal["information", "warning", "error"]) -> None:
+        self.notify(text, severity=severity, markup=False)
