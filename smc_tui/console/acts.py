@@ -143,6 +143,20 @@ def command(action: Action, jobs: Sequence[Job], args: Mapping[str, Any]) -> str
     return shlex.join(words)
 
 
+#: What shows something -> the command line's words for it, round the job's name.
+_VIEWS = {
+    ActionId.VIEW_REPORT: ("report", ""),
+    ActionId.TROUBLESHOOT: ("errors", ""),
+    ActionId.VIEW_DRILL: ("drill", " --last"),
+}
+
+
+def viewing(action: ActionId, job: Job, program: str) -> str:
+    """Return the command line that shows what an action shows."""
+    verb, more = _VIEWS.get(action, ("show", ""))
+    return f"{program} job {verb} {job.name}{more}"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What to submit."""

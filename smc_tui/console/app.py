@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal
 
 from textual import work
-from textual.app import App
 from textual.binding import BindingType
 from textual.events import DescendantFocus
 from textual.filter import LineFilter
 from textual.widgets import Input
 
 from smc_tui.console import signals
+from smc_tui.console.doors import Doors
 from smc_tui.console.filters import AsciiOnly, Printable
 from smc_tui.console.keymap import Keymap, bindings
 from smc_tui.console.keys import APP_KEYS
@@ -35,7 +35,7 @@ from smc_tui.model.errors import SmcError
 TICK = 0.5
 
 
-class ConsoleApp(App[int]):
+class ConsoleApp(Doors):
     """The console on one home's job store."""
 
     CSS_PATH = "console.tcss"

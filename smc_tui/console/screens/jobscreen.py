@@ -46,7 +46,8 @@ class JobScreen(Screen[None]):
 
     def view(self, action: ActionId, job: Job) -> None:
         """Show what an action that only shows something shows."""
-        raise NotImplementedError
+        command = acts.viewing(action, job, self.console.options.back)
+        self._say(f"in a shell: {command}", "information")
 
     # Acting
 

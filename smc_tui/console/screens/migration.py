@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import ClassVar
@@ -221,6 +222,28 @@ class MigrationScreen(JobScreen):
     def acted(self) -> None:
         """Drop the marks: the next key is for the row under the cursor again."""
         self.query_one(LineTable).action_unmark()
+
+    # Copies
+
+    def action_copy_id(self) -> None:
+        """Hand the id of the row to the terminal's clipboard."""
+        entry = self.entry
+        if entry is not None:
+            self.console.copy(f"the id of {entry.name}", entry.key)
+
+    def action_copy_row(self) -> None:
+        """Hand the row as the command line's JSON to the terminal's clipboard."""
+        entry = self.entry
+        if entry is None:
+            return
+        store = self.console.store
+        document = store.job_document if entry.job is not None else store.source_document
+        try:
+            text = json.dumps(document(entry.key), indent=2, ensure_ascii=False)
+        except SmcError as error:
+            self.notify(error.line, severity="error", markup=False)
+        else:
+            self.console.copy(f"{entry.name} as JSON", text)
 
     def action_freeze(self) -> None:
         """Stop and go on looking; the engine does not notice."""
