@@ -75,8 +75,8 @@ class Fleet:
 
     def add(self, name: str, state: State = WAITING, **changes: Any) -> Job:
         """Write a source and its job, with a run and an image if it is past its first."""
-        number = len(self.writer.jobs()) + 1
-        source = self.source(name, number)
+        source = self.source(name)
+        number = int(source.id[2:], 16)
         job = replace(
             JOB,
             id=f"j-{number:08x}",
@@ -94,9 +94,9 @@ class Fleet:
             self.event(job, "job.create", "done")
         return job
 
-    def source(self, name: str, number: int = 0, **changes: Any) -> Source:
+    def source(self, name: str, **changes: Any) -> Source:
         """Write a source."""
-        number = number or len(self.writer.sources()) + 1
+        number = len(self.writer.sources()) + 1
         ssh = Ssh(f"root@{name}", None, None)
         made = replace(
             SOURCE, id=f"s-{number:08x}", name=name, ssh=ssh, created=NOW + number, **changes

@@ -66,18 +66,30 @@ def farewell(snapshot: Snapshot, back: str) -> str:
     return f"{said}. Back: {back}"
 
 
-def chips(entries: Sequence[Entry], chosen: int, words: str, glyphs: Glyphs) -> Line:
-    """Return the filters with their counts, the chosen one in brackets, and the text filter."""
+def chips(entries: Sequence[Entry], chosen: int, words: str, columns: int, glyphs: Glyphs) -> Line:
+    """Return the filters with their counts, the chosen one in brackets, and the text filter.
+
+    Where there is no room for the names they are cut, then left out: the digits choose.
+    """
+    right = (Cell(f"filter: {words} ", Tone.WARN),) if words else ()
+    counts = [sum(in_chip(entry, number) for entry in entries) for number in range(len(CHIPS))]
+    for letters in (9, 4, 0):
+        line = _chips(counts, chosen, letters)
+        if width(line) + width(right) < columns:
+            break
+    return ends(line, right, columns, glyphs)
+
+
+def _chips(counts: Sequence[int], chosen: int, letters: int) -> Line:
     line: list[Cell] = [Cell(" ")]
     for number, (name, _) in enumerate(CHIPS):
-        count = sum(in_chip(entry, number) for entry in entries)
-        text = f"{number} {name} {count}"
-        bad = name == "Error" and count
+        words = [str(number), *([name[:letters]] if letters else [])]
+        text = f"{' '.join(words)} {counts[number]}" if letters else f"{number}:{counts[number]}"
+        bad = name == "Error" and counts[number]
         tone = Tone.STRONG if number == chosen else Tone.BAD if bad else Tone.DIM
         line.append(Cell(f"[{text}]" if number == chosen else f" {text} ", tone))
-        line.append(Cell(" "))
-    if words:
-        line.append(Cell(f"  filter: {words}", Tone.WARN))
+        if letters:
+            line.append(Cell(" "))
     return tuple(line)
 
 
