@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 
 from textual import work
 from textual.binding import BindingType
-from textual.events import DescendantFocus
+from textual.events import DescendantFocus, Resize
 from textual.filter import LineFilter
 from textual.widgets import Input
 
@@ -26,6 +26,7 @@ from smc_tui.console.keys import APP_KEYS
 from smc_tui.console.options import Options, chosen_theme
 from smc_tui.console.render.glyphs import DRAWN, PLAIN
 from smc_tui.console.requests import Desk
+from smc_tui.console.screens.small import TooSmall, too_small
 from smc_tui.console.themes import THEMES
 from smc_tui.jobstore import JobStore
 from smc_tui.jobstore.feed import Feed, Snapshot
@@ -89,6 +90,15 @@ class ConsoleApp(Doors):
         if self.start_engine is not None and not self.snapshot.engine.alive:
             # Once the first page is there: it takes as long as the console itself.
             self.call_after_refresh(self.action_start_engine)
+
+    def on_resize(self, event: Resize) -> None:
+        """Ask for room where no page fits."""
+        small = isinstance(self.screen, TooSmall)
+        if too_small(*event.size) and not small:
+            self.push_screen(TooSmall())
+        elif small and not too_small(*event.size):
+            self.pop_screen()
+            self.show_snapshot()
 
     def look(self) -> None:
         """Look at the job store; tell the screen on top what is new."""

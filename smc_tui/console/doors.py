@@ -16,12 +16,35 @@ if TYPE_CHECKING:
     from smc_tui.console.app import ConsoleApp
 
 
+#: Pages that have a key of their own.
+PAGES = {
+    "images": "smc_tui.console.screens.images:ImagesScreen",
+    "health": "smc_tui.console.screens.health:HealthScreen",
+    "resources": "smc_tui.console.screens.health:ResourcesScreen",
+}
+
+
 class Doors(App[int]):
     """The doors of the app; ``ConsoleApp`` has the rooms."""
 
     @property
     def _console(self) -> ConsoleApp:
         return cast("ConsoleApp", self)
+
+    def action_page(self, name: str) -> None:
+        """Open a page, or come back to it; the one that is open stays."""
+        from importlib import import_module
+
+        from textual.screen import ModalScreen
+
+        module, _, kind = PAGES[name].partition(":")
+        page = getattr(import_module(module), kind)
+        while len(self.screen_stack) > 2 and not isinstance(self.screen, page):
+            if isinstance(self.screen, ModalScreen):
+                return
+            self.pop_screen()
+        if not isinstance(self.screen, page):
+            self.push_screen(page())
 
     def copy(self, what: str, text: str) -> None:
         """Hand a text to the terminal's clipboard, or leave it in a file; say which."""

@@ -97,6 +97,20 @@ FORM_KEYS: tuple[Key, ...] = (
     Key("form.back", "escape", "back", "back", "esc"),
 )
 
+_BACK = Key("health.back", "escape", "back", "back", "esc", True)
+
+#: What the page of the engine and the store understands.
+HEALTH_KEYS: tuple[Key, ...] = (
+    Key("health.start", "s", "start_engine", "start the engine", "s", True),
+    Key("health.count", "c", "ask('stats')", "count the store", "c", True),
+    Key("health.check", "v", "ask('check')", "verify all of it", "v", True),
+    Key("health.collect", "f", "ask('collect')", "free what nothing needs", "f", True),
+    _BACK,
+)
+
+#: What the page of intermediate resources understands.
+RESOURCE_KEYS: tuple[Key, ...] = (_BACK,)
+
 #: Understood everywhere.
 APP_KEYS: tuple[Key, ...] = (
     Key("app.help", "question_mark", "help", "help", "?", True),
@@ -104,6 +118,7 @@ APP_KEYS: tuple[Key, ...] = (
     Key("app.palette", "ctrl+p", "command_palette", "palette of all that can be done", "ctrl+p"),
     Key("app.images", "f2,M", "page('images')", "images", "M"),
     Key("app.engine", "H", "page('health')", "engine and store health", "H"),
+    Key("app.resources", "dollar_sign", "page('resources')", "what jobs hold, its cost", "$"),
     Key("app.theme", "T", "next_theme", "next theme", "T"),
     Key("app.redraw", "ctrl+l", "redraw", "draw everything again", "ctrl+l"),
     Key("app.suspend", "ctrl+z", "suspend_process", "suspend; fg comes back", "ctrl+z"),
@@ -114,6 +129,7 @@ APP_KEYS: tuple[Key, ...] = (
 TOGETHER: tuple[tuple[Key, ...], ...] = (
     (*APP_KEYS, *TABLE_KEYS, *PAGE_KEYS, *JOB_KEYS.values()),
     (*APP_KEYS, *TABLE_KEYS, *FORM_KEYS),
+    (*APP_KEYS, *HEALTH_KEYS),
 )
 
 #: Every key by its id.

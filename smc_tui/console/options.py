@@ -11,6 +11,8 @@ import os
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 
+from smc_tui.model.options import Config
+
 #: What a person calls a theme -> Textual's name of it.
 THEME_NAMES: Mapping[str, str] = {
     "dark": "smc-dark",
@@ -31,6 +33,7 @@ class Options:
         theme: Textual's name of a theme; empty: what fits the terminal.
         keys: keys that a person chose, by the ids of ``keys.py``.
         back: the command that comes back to this console.
+        config: what was configured, for defaults and costs.
     """
 
     ascii: bool = False
@@ -38,6 +41,7 @@ class Options:
     theme: str = ""
     keys: Mapping[str, str] = field(default_factory=dict)
     back: str = "smc-tui"
+    config: Config = field(default_factory=Config)
 
 
 def chosen_theme(options: Options, environment: Mapping[str, str]) -> str:
