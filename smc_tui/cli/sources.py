@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,16 @@ from smc_tui.cli.session import Deadline, Session
 from smc_tui.cli.words import named
 from smc_tui.model import settings
 from smc_tui.model.actions import ACTIONS, ActionId
+from smc_tui.model.addresses import address as split_address
 from smc_tui.model.documents import Document
 from smc_tui.model.errors import SmcError
 
 noun = Noun("source", help="The servers that are migrated, and local disks in their place.")
 
-_BRACKETED = re.compile(r"((?:[^@]*@)?)\[([^\]]*)\](?::(.*))?", re.DOTALL)
-
 
 @noun.command("import", short_help="Look at a server over SSH, or at local disks, and keep it.")
 @click.argument("name")
+@click.option("--description", metavar="TEXT", help="One line for people.")
 @click.option("--ssh", "address", metavar="[USER@]HOST[:PORT]", help="A server, as ssh knows it.")
 @click.option(
     "--disk",
@@ -49,6 +48,7 @@ _BRACKETED = re.compile(r"((?:[^@]*@)?)\[([^\]]*)\](?::(.*))?", re.DOTALL)
 def import_source(
     session: Session,
     name: str,
+    description: str | None,
     address: str | None,
     disks: tuple[str, ...],
     paths: tuple[str, ...],
@@ -68,11 +68,11 @@ def import_source(
     only([("--local", paths), ("--ssh-config", ssh_config)])
     if more and not paths:
         raise SmcError("InvalidParameter.Unknown", f"nothing is known to do with {more[0]!r}")
-    args: dict[str, Any]
+    args: dict[str, Any] = {"description": settings.description(description or "")}
     if address is not None:
-        args = {"ssh": ssh_of(address, ssh_config), "paths": list(disks)}
+        args |= {"ssh": ssh_of(address, ssh_config), "paths": list(disks)}
     elif paths:
-        args = {"ssh": None, "paths": [str(Path(path).absolute()) for path in (*paths, *more)]}
+        args |= {"ssh": None, "paths": [str(Path(path).absolute()) for path in (*paths, *more)]}
     else:
         raise SmcError("InvalidParameter.Missing", "either --ssh HOST or --local PATH")
     document = look(session, "source.import", name, args, accept_key, timeout)
@@ -85,20 +85,13 @@ def ssh_of(address: str, config: str | None) -> dict[str, Any]:
     Raises:
         SmcError: Source.BadAddress, InvalidParameter.Missing (no such configuration).
     """
-    bracketed = _BRACKETED.fullmatch(address)
-    port: str | None = None
-    if bracketed:
-        target, port = bracketed[1] + bracketed[2], bracketed[3]
-    elif address.count(":") == 1:
-        target, _, port = address.partition(":")
-    else:
-        target = address
+    target, port = split_address(address)
     path = None if config is None else Path(config).expanduser().absolute()
     if path is not None and not path.is_file():
         raise SmcError("InvalidParameter.Missing", f"the ssh configuration {path} is no file")
     return {
-        "target": settings.ssh_target(target),
-        "port": settings.port(port),
+        "target": target,
+        "port": port,
         "config": None if path is None else str(path),
     }
 
