@@ -83,7 +83,9 @@ def question(
         keep=keep,
         name=job.name if row.friction is Friction.TYPE_NAME else "",
         fields=chosen,
-        command=command(row, [job], {}),
+        command=command(
+            row, [job], arguments(action, job, {field.key: field.value for field in chosen})
+        ),
     )
 
 

@@ -23,7 +23,7 @@ from smc_tui.console.doors import Doors
 from smc_tui.console.filters import AsciiOnly, Printable
 from smc_tui.console.keymap import Keymap, bindings
 from smc_tui.console.keys import APP_KEYS
-from smc_tui.console.options import Options, chosen_theme
+from smc_tui.console.options import THEME_NAMES, Options, chosen_theme
 from smc_tui.console.render.glyphs import DRAWN, PLAIN
 from smc_tui.console.requests import Desk
 from smc_tui.console.screens.small import TooSmall, too_small
@@ -172,6 +172,6 @@ class ConsoleApp(Doors):
 
     def action_next_theme(self) -> None:
         """Take the next theme."""
-        names = [theme.name for theme in THEMES]
+        names = list(THEME_NAMES.values())
         at = names.index(self.theme) if self.theme in names else -1
         self.theme = names[(at + 1) % len(names)]

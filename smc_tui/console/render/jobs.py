@@ -18,6 +18,9 @@ from smc_tui.model.units import DAY, bytes_text, duration_text, rate_text
 #: Cells of a bar in the table.
 BAR = 10
 
+#: Columns that a code may take; of a longer one its second word is shown.
+CODE = 16
+
 #: The columns in SMC's order: what the job is, its real-time migration status with
 #: progress, speed and remaining time, what it has delivered, what was verified.
 COLUMNS = (
@@ -26,7 +29,7 @@ COLUMNS = (
     Column("status", "Status", 14),
     Column("progress", "Progress", BAR + 5),
     Column("speed", "Speed", 10, 3, right=True),
-    Column("eta", "Remaining / next", 16, 2),
+    Column("eta", "Remaining / next", CODE, 2),
     Column("images", "Images", 6, 4, right=True),
     Column("verified", "Verified", 8, 5),
 )
@@ -171,7 +174,8 @@ def _eta_cell(entry: Entry, glyphs: Glyphs, ahead: float) -> Cell:
         left = job.live.get("remaining_seconds")
         return Cell(f"{duration_text(left)} left") if isinstance(left, int | float) else NOTHING
     if job.status is Status.IN_ERROR and job.fault is not None:
-        return Cell(job.fault.code.rpartition(".")[2], Tone.BAD)
+        code = job.fault.code
+        return Cell(code if len(code) <= CODE else code.rpartition(".")[2], Tone.BAD)
     if job.next_run is not None:
         return Cell(f"next {clock(job.next_run - ahead)}")
     if job.status is Status.READY and job.settings.start_at:
@@ -247,6 +251,9 @@ CHIPS: tuple[tuple[str, frozenset[Status]], ...] = (
     ("Error", frozenset({Status.IN_ERROR, Status.DRILL_EXCEPTION, Status.EXPIRED})),
     ("Completed", frozenset({Status.FINISHED})),
 )
+
+#: Their names where there is less room.
+SHORT_CHIPS = ("All", "Run", "Wait", "Pause", "Error", "Done")
 
 
 def in_chip(entry: Entry, chip: int) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from smc_tui.console.render.cells import Cell, Line, Tone, columns_of, fit, shown, width
 from smc_tui.console.render.glyphs import DRAWN, Glyphs
-from smc_tui.console.render.jobs import CHIPS, Entry, clock, in_chip
+from smc_tui.console.render.jobs import CHIPS, SHORT_CHIPS, Entry, clock, in_chip
 from smc_tui.jobstore.feed import EngineView, Snapshot
 from smc_tui.model.catalogue import CATALOGUE
 from smc_tui.model.lifecycle import Status
@@ -69,26 +69,25 @@ def farewell(snapshot: Snapshot, back: str) -> str:
 def chips(entries: Sequence[Entry], chosen: int, words: str, columns: int, glyphs: Glyphs) -> Line:
     """Return the filters with their counts, the chosen one in brackets, and the text filter.
 
-    Where there is no room for the names they are cut, then left out: the digits choose.
+    Where there is no room for the names they are short, then left out: the digits choose.
     """
     right = (Cell(f"filter: {words} ", Tone.WARN),) if words else ()
     counts = [sum(in_chip(entry, number) for entry in entries) for number in range(len(CHIPS))]
-    for letters in (9, 4, 0):
-        line = _chips(counts, chosen, letters)
+    for names in (tuple(name for name, _ in CHIPS), SHORT_CHIPS, None):
+        line = _chips(counts, chosen, names)
         if width(line) + width(right) < columns:
             break
     return ends(line, right, columns, glyphs)
 
 
-def _chips(counts: Sequence[int], chosen: int, letters: int) -> Line:
+def _chips(counts: Sequence[int], chosen: int, names: Sequence[str] | None) -> Line:
     line: list[Cell] = [Cell(" ")]
-    for number, (name, _) in enumerate(CHIPS):
-        words = [str(number), *([name[:letters]] if letters else [])]
-        text = f"{' '.join(words)} {counts[number]}" if letters else f"{number}:{counts[number]}"
-        bad = name == "Error" and counts[number]
+    for number, count in enumerate(counts):
+        text = f"{number} {names[number]} {count}" if names else f"{number}:{count}"
+        bad = CHIPS[number][0] == "Error" and count
         tone = Tone.STRONG if number == chosen else Tone.BAD if bad else Tone.DIM
         line.append(Cell(f"[{text}]" if number == chosen else f" {text} ", tone))
-        if letters:
+        if names:
             line.append(Cell(" "))
     return tuple(line)
 

@@ -253,7 +253,8 @@ class LineTable(ScrollView, can_focus=True):
             found = self.get_component_rich_style(f"table--{tone}")
             if here:
                 cursor = self.get_component_rich_style("table--cursor")
-                found = Style(color=found.color, bold=found.bold) + cursor
+                # The row's background, the cell's own colour: a red word stays red.
+                found = cursor + Style(color=found.color)
             self._styles[tone, here] = found
         return found
 
