@@ -15,9 +15,9 @@ from smc_tui.console.dialogs.fields import Field
 from smc_tui.console.dialogs.question import Ask, Question
 from smc_tui.model import settings
 from smc_tui.model.actions import ACTIONS, Action, ActionId, Friction
-from smc_tui.model.consequences import Choice, Facts, consequences
+from smc_tui.model.consequences import Choice, Facts, consequences, of_source
 from smc_tui.model.errors import SmcError
-from smc_tui.model.things import Job
+from smc_tui.model.things import Image, Job, Source
 from smc_tui.model.units import duration_text
 
 #: (the button that does it, the button that does not), named after the act.
@@ -157,6 +157,28 @@ def viewing(action: ActionId, job: Job, program: str) -> str:
     """Return the command line that shows what an action shows."""
     verb, more = _VIEWS.get(action, ("show", ""))
     return f"{program} job {verb} {job.name}{more}"
+
+
+def source_question(action: Action, source: Source, made: Sequence[Image]) -> Question:
+    """Return what is asked before an action on a source.
+
+    Args:
+        action: its row of the table.
+        source: the source.
+        made: the images that were made of it.
+    """
+    return Question(
+        title=f"{action.label}: {source.name}",
+        lines=of_source(source, made).lines,
+        act=action.label,
+        keep="Keep it",
+        command=source_command(action, source),
+    )
+
+
+def source_command(action: Action, source: Source) -> str:
+    """Return the command line that does the same to a source."""
+    return f"smc-tui source {action.verb.partition('.')[2]} {source.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,35 @@ FORM_KEYS: tuple[Key, ...] = (
     Key("form.back", "escape", "back", "back", "esc"),
 )
 
+#: What a choice of a few words understands.
+CHOICE_KEYS: tuple[Key, ...] = (
+    Key("choice.next", "right,l,space", "choose(1)", "the next word", "right"),
+    Key("choice.previous", "left,h", "choose(-1)", "the word before", "left"),
+)
+
+#: What a wizard understands besides its fields.
+WIZARD_KEYS: tuple[Key, ...] = (
+    Key("wizard.next", "enter", "next", "go on", "enter"),
+    Key("wizard.accept", "A", "accept", "accept the host key", "A"),
+)
+
+#: What the ``:`` line understands besides a text.
+COMMAND_KEYS: tuple[Key, ...] = (
+    Key("command.older", "up", "history(-1)", "the command before", "up"),
+    Key("command.newer", "down", "history(1)", "the next command", "down"),
+    Key("command.complete", "tab", "complete", "complete", "tab"),
+    Key("command.leave", "escape", "leave", "leave the command line", "esc"),
+)
+
+#: What the help understands besides words to filter by.
+HELP_KEYS: tuple[Key, ...] = (
+    Key("help.down", "down", "down(1)", "down", "down"),
+    Key("help.up", "up", "down(-1)", "up", "up"),
+    Key("help.page-down", "pagedown", "down(10)", "ten down", "pgdn"),
+    Key("help.page-up", "pageup", "down(-10)", "ten up", "pgup"),
+    Key("help.close", "escape", "close", "close", "esc"),
+)
+
 _BACK = Key("health.back", "escape", "back", "back", "esc", True)
 
 #: What the page of the engine and the store understands.
@@ -128,8 +157,11 @@ APP_KEYS: tuple[Key, ...] = (
 #: Keys that are understood at the same time and so must differ, a line each.
 TOGETHER: tuple[tuple[Key, ...], ...] = (
     (*APP_KEYS, *TABLE_KEYS, *PAGE_KEYS, *JOB_KEYS.values()),
-    (*APP_KEYS, *TABLE_KEYS, *FORM_KEYS),
+    (*APP_KEYS, *TABLE_KEYS, *FORM_KEYS, *WIZARD_KEYS),
+    (*APP_KEYS, *FORM_KEYS, *WIZARD_KEYS, *CHOICE_KEYS),
     (*APP_KEYS, *HEALTH_KEYS),
+    COMMAND_KEYS,
+    HELP_KEYS,
 )
 
 #: Every key by its id.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from textual import on
@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Checkbox, Input, Label
 
+from smc_tui.console.widgets.choice import Choice
 from smc_tui.model.errors import SmcError
 
 Check = Callable[[Any], Any]
@@ -26,6 +27,8 @@ class Field:
         value: what it is now; a bool makes a check box.
         check: raises an SmcError for what is not allowed.
         limits: the limits in words, beside the field.
+        optional: empty is allowed.
+        choices: the few values it can have, each with what it means.
     """
 
     key: str
@@ -34,6 +37,22 @@ class Field:
     check: Check = str
     limits: str = ""
     optional: bool = False
+    choices: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def typed(self) -> bool:
+        """Whether it is a text that a person types."""
+        return not isinstance(self.value, bool) and not self.choices
+
+    def problem(self, value: Any) -> SmcError | None:
+        """Return why a value is not allowed, None where it is."""
+        if not self.typed or (self.optional and not value):
+            return None
+        try:
+            self.check(value)
+        except SmcError as error:
+            return error
+        return None
 
 
 class FieldRow(Horizontal):
@@ -47,9 +66,9 @@ class FieldRow(Horizontal):
     FieldRow .says.wrong { color: $error; }
     """
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, asked: Field) -> None:
         super().__init__()
-        self.field = field
+        self.field = asked
 
     def compose(self) -> ComposeResult:
         """Label, field, limits."""
@@ -57,33 +76,45 @@ class FieldRow(Horizontal):
             yield Checkbox(self.field.label, self.field.value, compact=True)
         else:
             yield Label(self.field.label, markup=False)
-            yield Input(self.field.value, compact=True)
-        yield Label(self.field.limits, classes="says", markup=False)
+            if self.field.choices:
+                yield Choice(tuple(self.field.choices), self.field.value)
+            else:
+                yield Input(self.field.value, compact=True)
+        yield Label(self.says, classes="says", markup=False)
 
     def take_focus(self) -> None:
         """Put the focus on the field."""
-        self.query("Input, Checkbox").first().focus()
+        self.query("Input, Checkbox, Choice").first().focus()
 
     @property
     def value(self) -> Any:
         """What it says now."""
         if isinstance(self.field.value, bool):
             return self.query_one(Checkbox).value
+        if self.field.choices:
+            return self.query_one(Choice).value
         return self.query_one(Input).value.strip()
 
     @property
     def problem(self) -> SmcError | None:
         """Why what it says is not allowed, None when it is."""
-        if isinstance(self.field.value, bool) or (self.field.optional and not self.value):
-            return None
-        try:
-            self.field.check(self.value)
-        except SmcError as error:
-            return error
-        return None
+        return self.field.problem(self.value)
+
+    @property
+    def says(self) -> str:
+        """What stands beside it while nothing is wrong."""
+        if not self.field.choices:
+            return self.field.limits
+        value = self.value if self.query(Choice) else self.field.value
+        return self.field.choices[str(value)]
+
+    def show(self, value: str) -> None:
+        """Put another value into a field that is typed."""
+        self.query_one(Input).value = value
 
     @on(Input.Changed)
+    @on(Choice.Changed)
     def _typed(self) -> None:
         says, problem = self.query_one(".says", Label), self.problem
-        says.update(problem.detail if problem else self.field.limits)
+        says.update(problem.detail if problem else self.says)
         says.set_class(problem is not None, "wrong")

@@ -12,10 +12,11 @@ from textual.screen import Screen
 
 from smc_tui.console import acts, several
 from smc_tui.console.dialogs.menu import ActionMenu
-from smc_tui.model.actions import ACTIONS, ActionId, refusal
+from smc_tui.console.dialogs.question import Ask
+from smc_tui.model.actions import ACTIONS, ActionId, Friction, refusal
 from smc_tui.model.consequences import Facts
 from smc_tui.model.errors import SmcError
-from smc_tui.model.things import Job
+from smc_tui.model.things import Job, Source
 
 if TYPE_CHECKING:
     from smc_tui.console.app import ConsoleApp
@@ -71,12 +72,9 @@ class JobScreen(Screen[None]):
         """Carry out an action on the chosen jobs, if it is offered."""
         await self._act(ActionId(action), self.chosen_jobs)
 
-    @work
-    async def act_on(
-        self, action: ActionId, jobs: Sequence[Job], given: Mapping[str, Any] = acts.NOTHING_GIVEN
-    ) -> None:
+    def act_on(self, action: ActionId, jobs: Sequence[Job], given: Mapping[str, Any]) -> None:
         """Carry out an action on these jobs, with some or all answers given beforehand."""
-        await self._act(action, jobs, given)
+        self.run_worker(self._act(action, jobs, given))
 
     async def _act(
         self,
@@ -149,6 +147,25 @@ class JobScreen(Screen[None]):
             severity: Literal["information", "error"] = "information" if well else "error"
             # By the app: the page may be closed when the last answer comes.
             self.console.notify(text, title=batch.title, severity=severity, markup=False)
+
+    def act_on_source(self, action: ActionId, source: Source) -> None:
+        """Check or remove a source; removing asks first."""
+        self.run_worker(self._on_source(action, source))
+
+    async def _on_source(self, action: ActionId, source: Source) -> None:
+        if not self.console.may_ask():
+            return
+        row = ACTIONS[action]
+        if row.friction is not Friction.NONE:
+            images = self.console.snapshot.images.values()
+            made = [image for image in images if image.source_id == source.id]
+            answers = await self.app.push_screen_wait(Ask(acts.source_question(row, source, made)))
+            if answers is None:
+                return
+        try:
+            self.console.desk.ask(acts.source_command(row, source), row.verb, source.id)
+        except SmcError as error:
+            self._say(error.line, "error")
 
     def _facts(self, job: Job) -> Facts:
         snapshot = self.console.snapshot

@@ -22,7 +22,8 @@ from smc_tui.console.screens.jobscreen import JobScreen
 from smc_tui.console.widgets.lines import Lines
 from smc_tui.console.widgets.table import LineTable
 from smc_tui.model.errors import SmcError
-from smc_tui.model.things import Job, Run
+from smc_tui.model.options import Config
+from smc_tui.model.things import Job, Run, Source
 
 #: Lines of history under the table.
 LOG = 2
@@ -44,6 +45,7 @@ class MigrationScreen(JobScreen):
         super().__init__()
         self._entries: dict[str, jobs.Entry] = {}
         self._order: tuple[str, bool] | None = None
+        self._wanted = ""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -87,6 +89,9 @@ class MigrationScreen(JobScreen):
         glyphs, ahead = self.console.glyphs, snapshot.engine.ahead
         table = self.query_one(LineTable)
         table.apply([jobs.row(entry, self.columns, glyphs, ahead) for entry in shown])
+        if self._wanted in table.keys:
+            table.move_to(self._wanted)
+            self._wanted = ""
         self._lines("#title", [self._title()])
         self._lines("#chips", [story.chips(found, self.chip, self.words, self.size.width, glyphs)])
         self._story()
@@ -163,6 +168,10 @@ class MigrationScreen(JobScreen):
         self.words = event.value
         self.show_snapshot()
 
+    def filter_by(self, words: str) -> None:
+        """Show what has these words alone; the field and the rows follow."""
+        self.query_one("#filter", Input).value = words
+
     @on(Input.Submitted, "#filter")
     def _filter_done(self) -> None:
         self.query_one("#filter", Input).remove_class("open")
@@ -185,16 +194,18 @@ class MigrationScreen(JobScreen):
         keys = [None, *(column.key for column in self.columns)]
         at = keys.index(self._order[0] if self._order else None)
         key = keys[(at + by) % len(keys)]
-        self._order = None if key is None else (key, False)
-        self.query_one(LineTable).show_order(key)
+        self.sort_by(key)
+
+    def sort_by(self, key: str | None, descending: bool = False) -> None:
+        """Sort by a column; None: as they were made."""
+        self._order = None if key is None else (key, descending)
+        self.query_one(LineTable).show_order(key, descending)
         self.show_snapshot()
 
     def action_reverse(self) -> None:
         """Turn the order round."""
         key, descending = self._order or ("job", False)
-        self._order = (key, not descending)
-        self.query_one(LineTable).show_order(key, not descending)
-        self.show_snapshot()
+        self.sort_by(key, not descending)
 
     def action_wide(self) -> None:
         """Show more columns, or fewer."""
@@ -222,6 +233,33 @@ class MigrationScreen(JobScreen):
     def acted(self) -> None:
         """Drop the marks: the next key is for the row under the cursor again."""
         self.query_one(LineTable).action_unmark()
+
+    # Sources and new jobs
+
+    def action_import_source(self) -> None:
+        """Open the wizard that imports a source, if this console may import any."""
+        from smc_tui.console.screens.import_source import ImportSource
+
+        if self.console.may_ask():
+            self.app.push_screen(ImportSource())
+
+    def action_new_job(self) -> None:
+        """Open the wizard that makes a job, on the source under the cursor if that is free."""
+        entry = self.entry
+        free = entry is not None and entry.job is None
+        self.open_new_job(entry.source if entry is not None and free else None)
+
+    def open_new_job(self, source: Source | None) -> None:
+        """Open the wizard that makes a job."""
+        from smc_tui.console.screens.new_job import NewJob
+
+        if self.console.may_ask():
+            self.app.push_screen(NewJob(source, Config()))
+
+    def stand_on(self, key: str) -> None:
+        """Put the cursor on a row, now or as soon as there is one."""
+        self._wanted = key
+        self.show_snapshot()
 
     # Copies
 
