@@ -137,6 +137,11 @@ class ConsoleApp(Doors):
         except SmcError as error:
             self.call_from_thread(self.notify, error.line, severity="error", markup=False)
 
+    @property
+    def native_ansi_color(self) -> bool:
+        """Without colours the terminal's own stay: else Textual makes greys, or black on black."""
+        return getattr(self, "no_color", False) or super().native_ansi_color
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's own for colours, then ours for texts."""
         return [*super().get_line_filters(), *self._last_filters]

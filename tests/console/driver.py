@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from smc_tui.console import app as app_module
 from smc_tui.console.app import ConsoleApp
@@ -41,8 +42,12 @@ class Driver:
     @property
     def text(self) -> str:
         """What stands on the screen, line by line."""
-        strips = self.app.screen._compositor.render_strips()
-        return "\n".join(strip.text.rstrip() for strip in strips)
+        return "\n".join(strip.text.rstrip() for strip in self.strips)
+
+    @property
+    def strips(self) -> list[Strip]:
+        """The screen's lines as they are sent."""
+        return self.app.screen._compositor.render_strips()
 
     @property
     def table(self) -> LineTable:

@@ -47,6 +47,23 @@ async def test_nothing_yet(fleet):
         await console.sees("Nothing here")
 
 
+async def test_a_filter_that_nothing_passes_says_so(night):
+    async with opened(night) as console:
+        await console.press("slash").types("nobody").press("enter")
+        await console.sees("Nothing matches; esc clears the filter").sees_not("Nothing here")
+
+
+async def test_no_colour_is_no_black_on_black(night, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with opened(night) as console:
+        await console.sees("web01-1")
+        styles = {segment.style for strip in console.strips for segment in strip if segment.style}
+        assert {str(style.color) for style in styles} <= {
+            "None",
+            "Color('default', ColorType.DEFAULT)",
+        }
+
+
 async def test_what_the_engine_writes_appears(night):
     async with opened(night) as console:
         await console.sees("63%")

@@ -14,8 +14,7 @@ from smc_tui.model.lifecycle import Status
 from smc_tui.model.things import Event, Job, Run
 from smc_tui.model.units import bytes_text, duration_text
 
-#: A snapshot older than this is told as old, seconds.
-STALE = 5.0
+NOTHING_YET = "Nothing here yet. I imports a source, ? helps"
 
 
 def title(page: str, snapshot: Snapshot, columns: int, marks: Sequence[str] = ()) -> Line:
@@ -92,7 +91,9 @@ def _chips(counts: Sequence[int], chosen: int, names: Sequence[str] | None) -> L
     return tuple(line)
 
 
-def story(entry: Entry | None, last: Run | None, columns: int, glyphs: Glyphs) -> list[Line]:
+def story(
+    entry: Entry | None, last: Run | None, columns: int, glyphs: Glyphs, filtered: bool = False
+) -> list[Line]:
     """Return three lines on the selected row: what it is, what was last, what to do.
 
     Args:
@@ -100,9 +101,11 @@ def story(entry: Entry | None, last: Run | None, columns: int, glyphs: Glyphs) -
         last: its newest run.
         columns: room.
         glyphs: the terminal's signs.
+        filtered: whether there are rows that are not shown.
     """
     if entry is None:
-        return [(Cell(" Nothing here. I imports a source, ? helps.", Tone.DIM),), (), ()]
+        text = "Nothing matches; esc clears the filter" if filtered else NOTHING_YET
+        return [(Cell(f" {text}.", Tone.DIM),), (), ()]
     lines = [_what(entry, glyphs), _last(last), _next(entry)]
     return [_cut(line, columns, glyphs) for line in lines]
 

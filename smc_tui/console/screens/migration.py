@@ -120,7 +120,8 @@ class MigrationScreen(JobScreen):
             # Without its last run rather than not at all, when the job store fails.
             with suppress(SmcError):
                 last = self.console.store.last_run(entry.job.id)
-        lines = story.story(entry, last, self.size.width, self.console.glyphs)
+        filtered = bool(self._entries)
+        lines = story.story(entry, last, self.size.width, self.console.glyphs, filtered)
         self._lines("#story", lines)
 
     def _hints(self, shown: int) -> Line:

@@ -253,8 +253,9 @@ class LineTable(ScrollView, can_focus=True):
             found = self.get_component_rich_style(f"table--{tone}")
             if here:
                 cursor = self.get_component_rich_style("table--cursor")
-                # The row's background, the cell's own colour: a red word stays red.
-                found = cursor + Style(color=found.color)
+                # The row's background, the cell's own colour: a red word stays red. A
+                # row that is told by reversing it has no second colour.
+                found = cursor if cursor.reverse else cursor + Style(color=found.color)
             self._styles[tone, here] = found
         return found
 
