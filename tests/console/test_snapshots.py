@@ -1,0 +1,133 @@
+"""Pictures of the main screens: few and rich, the rest is told as text.
+
+``pytest tests/console/test_snapshots.py --snapshot-update`` makes them anew; look at
+them before they are committed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from smc_tui.console import app as app_module
+from smc_tui.console.app import ConsoleApp
+from smc_tui.console.options import Options
+from smc_tui.console.render import jobs as jobs_module
+from smc_tui.console.screens import health as health_module
+from smc_tui.jobstore import JobStore
+from smc_tui.jobstore import feed as feed_module
+from tests.console.fleet import Fleet
+from tests.model.samples import NOW
+
+SIZES = [(60, 20), (80, 24), (100, 30), (160, 45)]
+
+Picture = Callable[..., bool]
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be the samples' time, whenever this runs."""
+    stopped = SimpleNamespace(
+        time=lambda: NOW, strftime=lambda form, at=None: time.strftime(form, at or gmtime),
+        localtime=time.localtime,
+    )  # fmt: skip
+    gmtime = time.gmtime(NOW)
+    for module in (jobs_module, feed_module, health_module):
+        monkeypatch.setattr(module, "time", stopped)
+    room = health_module.health.Room(500 << 30, 120 << 30, 3 << 20)
+    monkeypatch.setattr(health_module, "_room", lambda console: room)
+    monkeypatch.setattr(app_module, "TICK", 3600.0)
+
+
+@pytest.fixture
+def picture(night: Fleet, snap_compare: Any) -> Iterator[Picture]:
+    """Return what compares a console with its picture, after keys were pressed."""
+    stores = []
+
+    def compare(*keys: str, size: tuple[int, int] = (100, 30), **options: Any) -> bool:
+        store = JobStore.open(night.home)
+        stores.append(store)
+        app = ConsoleApp(store, Options(**options))
+        shown: bool = snap_compare(app, press=keys, terminal_size=size)
+        # A picture of a console that has failed is a picture, too.
+        assert app.mistake is None, app.mistake
+        return shown
+
+    yield compare
+    for store in stores:
+        store.close()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_server_migration(picture: Picture, size: tuple[int, int]) -> None:
+    assert picture("j", size=size)
+
+
+def test_server_migration_wide(picture: Picture) -> None:
+    assert picture("w", "greater_than_sign", size=(160, 45))
+
+
+def test_server_migration_filtered_and_marked(picture: Picture) -> None:
+    assert picture("j", "space", "space", "slash", "minus", "g", "w", "enter")
+
+
+def test_server_migration_error(picture: Picture) -> None:
+    assert picture("4")
+
+
+@pytest.mark.parametrize("theme", ["smc-light", "smc-contrast", "ansi-dark", "ansi-light"])
+def test_themes(picture: Picture, theme: str) -> None:
+    assert picture("j", size=(80, 24), theme=theme)
+
+
+def test_ascii(picture: Picture) -> None:
+    assert picture("a", size=(80, 24), ascii=True)
+
+
+def test_no_colour(picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert picture("space", size=(80, 24))
+
+
+def test_read_only_and_frozen(picture: Picture) -> None:
+    assert picture("F", size=(80, 24), read_only=True)
+
+
+def test_engine_down(picture: Picture, night: Fleet) -> None:
+    night.engine_ends()
+    assert picture(size=(80, 24))
+
+
+@pytest.mark.parametrize("size", SIZES[:3])
+def test_menu(picture: Picture, size: tuple[int, int]) -> None:
+    assert picture("a", size=size)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (100, 30)])
+def test_cancel(picture: Picture, size: tuple[int, int]) -> None:
+    assert picture("X", size=size)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (100, 30)])
+def test_complete(picture: Picture, size: tuple[int, int]) -> None:
+    assert picture("j", "j", "j", "C", size=size)
+
+
+def test_interval_with_a_mistake(picture: Picture) -> None:
+    assert picture("j", "j", "s", "ctrl+u", "9", "d")
+
+
+def test_modify(picture: Picture) -> None:
+    assert picture("e", size=(80, 24))
+
+
+def test_resources(picture: Picture) -> None:
+    assert picture("dollar_sign")
+
+
+def test_too_small(picture: Picture) -> None:
+    assert picture(size=(39, 9))
