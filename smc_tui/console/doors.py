@@ -5,7 +5,8 @@ Each page is imported when it is first opened: the first picture does not wait f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import work
 from textual.app import App
@@ -17,6 +18,8 @@ from smc_tui.model.errors import SmcError
 from smc_tui.model.things import Job
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from smc_tui.console.app import ConsoleApp
     from smc_tui.console.screens.jobscreen import JobScreen
     from smc_tui.console.screens.migration import MigrationScreen
@@ -31,8 +34,16 @@ PAGES = {
 }
 
 
+def _palette() -> type[Provider]:
+    from smc_tui.console.palette import Actions
+
+    return Actions
+
+
 class Doors(App[int]):
     """The doors of the app; ``ConsoleApp`` has the rooms."""
+
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_palette}
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,6 +85,10 @@ class Doors(App[int]):
         """Put the cursor of the Server Migration page on a row, now or when there is one."""
         self.migration.stand_on(key)
 
+    def go_to(self, key: str) -> None:
+        """Go to a row of the Server Migration page."""
+        self.back_to_migration().stand_on(key)
+
     def back_to_migration(self) -> MigrationScreen:
         """Close every page over the Server Migration page and return it."""
         while self.screen is not self.migration:
@@ -103,10 +118,10 @@ class Doors(App[int]):
 
     def _run_chosen(self, chosen: str | None) -> None:
         if chosen is not None:
-            self._press(chosen)
+            self.press(chosen)
 
     @work
-    async def _press(self, identity: str) -> None:
+    async def press(self, identity: str) -> None:
         """Do what a key does, by its id, as if it were pressed now."""
         key = BY_ID[identity]
         for node in (self.focused, self.screen, self.migration, self):
@@ -176,7 +191,7 @@ class Doors(App[int]):
             case command.Page(name):
                 self.action_page(name)
             case command.Press(key):
-                self._press(key)
+                self.press(key)
             case command.Filter(words):
                 self.back_to_migration().filter_by(words)
             case command.Sort(column, descending):

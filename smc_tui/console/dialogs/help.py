@@ -5,7 +5,8 @@ A filter narrows it, enter does what the line says.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from textual import on
@@ -15,18 +16,27 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input
 
+from smc_tui.console.dialogs.menu import reason, withheld
 from smc_tui.console.keymap import Keymap, bindings
 from smc_tui.console.keys import BY_ID, HELP_KEYS, Key
 from smc_tui.console.render.cells import Cell, Tone
 from smc_tui.console.render.columns import Column, Row
+from smc_tui.console.screens.jobscreen import JobScreen
 from smc_tui.console.widgets.lines import Lines
 from smc_tui.console.widgets.table import LineTable
+from smc_tui.model.actions import ACTIONS, ActionId
 
 _COLUMNS = (
     Column("key", "Key", 14),
-    Column("text", "What it does", 30, grows=True),
-    Column("id", "Id, to remap it by", 18, 1),
+    Column("text", "What it does", 24, grows=True),
+    Column("why", "Not now", 16, 1, grows=True),
+    Column("id", "Id, to remap it by", 19, 2),
 )
+
+_BLANK = Cell("", Tone.DIM)
+
+#: Nothing is said of any key.
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 #: What the part of an id before its dot is called.
 GROUPS = {
@@ -53,8 +63,29 @@ def live_keys(screen: Screen[Any]) -> list[Key]:
     return sorted(found.values(), key=place)
 
 
-def help_rows(keys: Sequence[Key], keymap: Keymap, words: str) -> list[Row]:
-    """Return the keys whose text, key or id has all the words, under their groups' titles."""
+def why_not(screen: Screen[Any], key: Key) -> str:
+    """Return in a few words why a key does nothing on a screen now; empty: it does."""
+    if not isinstance(screen, JobScreen) or not key.id.startswith("job."):
+        return ""
+    action, jobs = ACTIONS[ActionId(key.id.partition(".")[2])], screen.chosen_jobs
+    if not jobs:
+        return "no job is chosen"
+    read_only = screen.console.options.read_only
+    error = withheld(action, jobs, read_only)
+    return reason(action, jobs, read_only) if error is not None else ""
+
+
+def help_rows(
+    keys: Sequence[Key], keymap: Keymap, words: str = "", why: Mapping[str, str] = NOTHING
+) -> list[Row]:
+    """Return the keys whose text, key or id has all the words, under their groups' titles.
+
+    Args:
+        keys: those that are understood.
+        keymap: how they are told.
+        words: what is looked for.
+        why: by their ids, why some of them do nothing now.
+    """
     rows: list[Row] = []
     group = ""
     for key in keys:
@@ -66,9 +97,12 @@ def help_rows(keys: Sequence[Key], keymap: Keymap, words: str) -> list[Row]:
         if now != group:
             group = now
             title = Cell(GROUPS.get(group, "This page"), Tone.DIM)
-            rows.append(Row(f"group:{group}", (Cell("", Tone.DIM), title, Cell("", Tone.DIM))))
-        cells = (Cell(shown, Tone.STRONG), Cell(key.text), Cell(key.id, Tone.DIM))
-        rows.append(Row(key.id, cells))
+            rows.append(Row(f"group:{group}", (_BLANK, title, _BLANK, _BLANK)))
+        said = why.get(key.id, "")
+        tone = Tone.DIM if said else Tone.PLAIN
+        letter = Cell(shown, tone if said else Tone.STRONG)
+        texts = (Cell(key.text, tone), Cell(said, Tone.DIM), Cell(key.id, Tone.DIM))
+        rows.append(Row(key.id, (letter, *texts)))
     return rows
 
 
@@ -93,6 +127,7 @@ class Help(ModalScreen[str | None]):
     def __init__(self, below: Screen[Any], keymap: Keymap) -> None:
         super().__init__()
         self._keys = live_keys(below)
+        self._why = {key.id: why_not(below, key) for key in self._keys}
         self._keymap = keymap
 
     def compose(self) -> ComposeResult:
@@ -113,7 +148,7 @@ class Help(ModalScreen[str | None]):
         return self.query_one(LineTable)
 
     def _show(self, words: str) -> None:
-        rows = help_rows(self._keys, self._keymap, words)
+        rows = help_rows(self._keys, self._keymap, words, self._why)
         self._table.apply(rows)
         first = next((row.key for row in rows if row.key in BY_ID), None)
         if first is not None:

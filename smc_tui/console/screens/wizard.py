@@ -47,7 +47,6 @@ class Wizard(Screen[None]):
     Wizard > #body { height: 1fr; margin: 1 0 0 0; }
     Wizard > #command { height: auto; max-height: 3; }
     Wizard.-narrow > #form { padding: 0 1; }
-    Wizard.-narrow > #form Label { width: 16; }
     Wizard.-narrow > #form Input { width: 18; }
     Wizard.-narrow > LineTable, Wizard.-narrow > #body { margin: 0; }
     """
@@ -149,7 +148,7 @@ class Wizard(Screen[None]):
         title = story.title(self.TITLE, self.console.snapshot, width)
         self._lines("#title", [title])
         self._lines("#steps", [wizards.steps_line(self.STEPS, self.step, glyphs)])
-        lines = wizards.fault_lines(self.fault) if self.fault is not None else []
+        lines = wizards.fault_lines(self.fault) if self.fault is not None else self._wrong_lines()
         self._lines("#body", wizards.wrapped([*lines, *self.body()], width))
         command = self.command()
         self._lines("#command", wizards.wrapped([(Cell(f" {command}", Tone.DIM),)], width))
@@ -177,6 +176,15 @@ class Wizard(Screen[None]):
     def wrong(self) -> FieldRow | None:
         """The first field that is asked and not allowed as it stands."""
         return next((row for row in self.query(FieldRow) if row.display and row.problem), None)
+
+    def _wrong_lines(self) -> list[Line]:
+        """Return in full what is wrong: beside its field there may be no room for it."""
+        row = next(
+            (row for row in self.query(FieldRow) if row.display and row.value and row.problem), None
+        )
+        if not self.on_form or row is None or row.problem is None:
+            return []
+        return [(Cell(f" {row.field.label}: ", Tone.BAD), Cell(row.problem.detail))]
 
     @on(Input.Changed)
     @on(Choice.Changed)
