@@ -1,21 +1,22 @@
-"""The command tables of the README, made from the commands themselves.
+"""The tables of the README, made from the commands and the keys themselves.
 
     python -m smc_tui.cli.reference README.md     writes them anew, in their places
 
 A place is what stands between ``<!-- commands -->`` and ``<!-- /commands -->``; the
-same for ``exit-codes``. A test holds that they are fresh.
+same for ``exit-codes`` and ``keys``. A test holds that they are fresh.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from smc_tui.cli.app import PIPE_CLOSED, root
 from smc_tui.cli.main import INTERRUPTED
+from smc_tui.console.keys import APP_KEYS, HEALTH_KEYS, JOB_KEYS, PAGE_KEYS, TABLE_KEYS, Key
 from smc_tui.model.catalogue import ExitCode
 
 EXIT_MEANINGS = {
@@ -27,6 +28,14 @@ EXIT_MEANINGS = {
     ExitCode.NOT_ALLOWED: "not allowed in this status; the message names those that allow it",
     ExitCode.TIMED_OUT: "timed out; what was accepted goes on",
     ExitCode.STORE_DAMAGED: "the image store or the job store is damaged",
+}
+#: Where keys are understood -> the keys, in the README's order.
+KEYS: dict[str, Sequence[Key]] = {
+    "everywhere": APP_KEYS,
+    "in a table": TABLE_KEYS,
+    "on the Server Migration page": PAGE_KEYS,
+    "on a job": tuple(JOB_KEYS.values()),
+    "on the engine's page": HEALTH_KEYS,
 }
 SIGNALS = {
     INTERRUPTED: "interrupted by ^C; what the engine has accepted goes on",
@@ -49,13 +58,31 @@ def exit_codes_table() -> str:
     return "\n".join(lines)
 
 
+def keys_table() -> str:
+    """Return every key of the console, by where it is understood."""
+    lines = ["| where | keys |", "|---|---|"]
+    for where, keys in KEYS.items():
+        told = " · ".join(f"`{_shown(key)}` {key.text}" for key in keys)
+        lines.append(f"| {where} | {told} |")
+    return "\n".join(lines)
+
+
+def _shown(key: Key) -> str:
+    return key.shown.replace("|", "\\|")
+
+
 def refreshed(text: str) -> str:
     """Return a README with its tables written anew.
 
     Raises:
         ValueError: a place is missing.
     """
-    for place, table in (("commands", commands_table()), ("exit-codes", exit_codes_table())):
+    tables = {
+        "commands": commands_table(),
+        "exit-codes": exit_codes_table(),
+        "keys": keys_table(),
+    }
+    for place, table in tables.items():
         start, end = f"<!-- {place} -->\n", f"\n<!-- /{place} -->"
         before, found, rest = text.partition(start)
         _, closed, after = rest.partition(end)

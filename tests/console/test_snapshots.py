@@ -6,22 +6,16 @@ them before they are committed.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from smc_tui.console import app as app_module
 from smc_tui.console.app import ConsoleApp
 from smc_tui.console.options import Options
-from smc_tui.console.render import jobs as jobs_module
-from smc_tui.console.screens import health as health_module
 from smc_tui.jobstore import JobStore
-from smc_tui.jobstore import feed as feed_module
 from tests.console.fleet import Fleet
-from tests.model.samples import NOW
+from tests.console.still import hold_still
 
 SIZES = [(60, 20), (80, 24), (100, 30), (160, 45)]
 
@@ -29,18 +23,8 @@ Picture = Callable[..., bool]
 
 
 @pytest.fixture(autouse=True)
-def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let it be the samples' time, whenever this runs."""
-    stopped = SimpleNamespace(
-        time=lambda: NOW, strftime=lambda form, at=None: time.strftime(form, at or gmtime),
-        localtime=time.localtime,
-    )  # fmt: skip
-    gmtime = time.gmtime(NOW)
-    for module in (jobs_module, feed_module, health_module):
-        monkeypatch.setattr(module, "time", stopped)
-    room = health_module.health.Room(500 << 30, 120 << 30, 3 << 20)
-    monkeypatch.setattr(health_module, "_room", lambda console: room)
-    monkeypatch.setattr(app_module, "TICK", 3600.0)
+def _still(monkeypatch: pytest.MonkeyPatch) -> None:
+    hold_still(monkeypatch.setattr)
 
 
 @pytest.fixture
