@@ -20,7 +20,7 @@ LOOKS = 20
 
 def read_only_error() -> SmcError:
     """Return why a console that only looks asks for nothing."""
-    return SmcError("Action.Unavailable", "this console was started with --read-only")
+    return SmcError("Console.ReadOnly", "this console was started with --read-only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Desk:
         """See that this console may ask for anything.
 
         Raises:
-            SmcError: Action.Unavailable where it only looks.
+            SmcError: Console.ReadOnly where it only looks.
         """
         if self.read_only:
             raise read_only_error()
@@ -94,7 +94,7 @@ class Desk:
             tell: hears what comes of it, in place of a person.
 
         Raises:
-            SmcError: Action.Unavailable where this console only looks; JobStore.*;
+            SmcError: Console.ReadOnly where this console only looks; JobStore.*;
                 Engine.NotReachable where none runs and none may be started.
         """
         self.check()

@@ -231,6 +231,9 @@ CATALOGUE: dict[str, Entry] = {
         "the image is being deleted", "choose another image: smc-tui image list"
     ),
     "Action.Unavailable": _not_allowed("this installation cannot do it", "install what is named"),
+    "Console.ReadOnly": _not_allowed(
+        "this console only looks", "open one without --read-only, or use the command line"
+    ),
     # A run as the engine sees it
     "ReplicationJob.Paused": _run(
         "the job was paused before the run had ended", "go on: smc-tui job start NAME"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from smc_tui.console.dialogs.question import hanging
 from smc_tui.model.errors import SmcError
 from tests.console.driver import Driver, opened
 from tests.console.fleet import IN_ERROR, SYNCING
@@ -373,3 +374,13 @@ async def test_a_name_with_teeth_moves_no_cursor(fleet):
         await console.press("G").sees("日本語")
         assert "\x1b" not in console.text
         assert "\u202e" not in console.text
+
+
+def test_what_belongs_to_a_label_stands_below_its_beginning():
+    lines = ["Pausing: it stops.", "  Stays:   one two three four five six", ""]
+    assert hanging(lines, 24).splitlines() == [
+        "Pausing: it stops.",
+        "  Stays:   one two three",
+        "           four five six",
+    ]
+    assert hanging(lines, 1).splitlines()[0] == "Pausing:"

@@ -82,8 +82,10 @@ def reason(action: Action, jobs: Sequence[Job], read_only: bool = False) -> str:
         if friction and len(jobs) > 1:
             friction = "type how many"
         return ", ".join(filter(None, [some, friction]))
+    if error.code == "Console.ReadOnly":
+        return "read only"
     if error.code == "Action.Unavailable":
-        return "read only" if read_only and action.verb else f"needs {action.needs}"
+        return f"needs {action.needs}"
     if error.code == "ReplicationJob.OnceOnly":
         return "incremental jobs only"
     if action.states and jobs[0].state not in action.states:

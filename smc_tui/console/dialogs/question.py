@@ -6,6 +6,8 @@ asks for the name, typed; the focus is on the safe answer or on the empty field.
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -45,6 +47,24 @@ class Question:
     command: str = ""
 
 
+#: Columns of a question, and those of its border, its edges and its scrollbar.
+WIDTH = 84
+_AROUND = 6
+
+_LABEL = re.compile(r" +\S+: +")
+
+
+def hanging(lines: Sequence[str], columns: int) -> str:
+    """Return lines broken so that what belongs to a label stands below its beginning."""
+    broken: list[str] = []
+    for line in lines:
+        label = _LABEL.match(line)
+        under = " " * len(label[0]) if label else ""
+        room = max(columns, len(under) + 10)
+        broken += textwrap.wrap(line, room, subsequent_indent=under) or [""]
+    return "\n".join(broken)
+
+
 class Ask(ModalScreen[Answers | None]):
     """A question; its answer is the fields' values, or None."""
 
@@ -69,13 +89,14 @@ class Ask(ModalScreen[Answers | None]):
     def __init__(self, question: Question) -> None:
         super().__init__()
         self.question = question
+        self._lines = question.lines
 
     def compose(self) -> ComposeResult:
         """Title, consequences, fields, the name to type, two buttons."""
         question = self.question
         with VerticalScroll():
             yield Label(question.title, classes="title", markup=False)
-            yield Static("\n".join(question.lines), markup=False, id="lines")
+            yield Static(self._told(question.lines), markup=False, id="lines")
             for field in question.fields:
                 yield FieldRow(field)
             if question.name:
@@ -89,6 +110,13 @@ class Ask(ModalScreen[Answers | None]):
                     question.act, id="act", variant="error" if question.name else "primary",
                     disabled=bool(question.name), compact=True,
                 )  # fmt: skip
+
+    def _told(self, lines: Sequence[str]) -> str:
+        return hanging(lines, min(WIDTH, int(self.app.size.width * 0.98)) - _AROUND)
+
+    def on_resize(self) -> None:
+        """Break the lines anew."""
+        self.query_one("#lines", Static).update(self._told(self._lines))
 
     def on_mount(self) -> None:
         """Put the focus where nothing can go wrong."""
@@ -119,7 +147,8 @@ class Ask(ModalScreen[Answers | None]):
 
     def tell(self, lines: Sequence[str], command: str) -> None:
         """Show other consequences and another equal command line."""
-        self.query_one("#lines", Static).update("\n".join(lines))
+        self._lines = lines
+        self.query_one("#lines", Static).update(self._told(lines))
         if self.question.command:
             self.query_one("#command", Static).update(command)
 
