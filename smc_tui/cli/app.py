@@ -31,6 +31,7 @@ NOUNS = {
     "source": "smc_tui.cli.sources:noun",
     "job": "smc_tui.cli.jobs:noun",
     "image": "smc_tui.cli.images:noun",
+    "resource": "smc_tui.cli.resources:noun",
     "store": "smc_tui.cli.stores:noun",
     "engine": "smc_tui.cli.engines:noun",
     "demo": "smc_tui.cli.demo:demo",

@@ -72,6 +72,13 @@ class LiveFollower(Follower):
         self._live.__exit__(kind, error, trace)
         signal.signal(signal.SIGTERM, self._before)
 
+    def say(self, text: str) -> None:
+        """Print a line; where both streams are the terminal, the drawing makes room for it."""
+        if sys.stdout.isatty():
+            self._live.console.print(Text(self._clean(text)))
+        else:
+            super().say(text)
+
     def show(self, frame: Frame, now: float = 0.0) -> None:
         """Draw a frame over the last one."""
         self._live.update(self._drawn(frame), refresh=True)

@@ -135,10 +135,13 @@ def waiting(function: Function) -> Function:
     return click.option("--wait", is_flag=True, help=text)(timeout_option(function))
 
 
-def action(noun: Noun, action_id: ActionId, help_text: str) -> Callable[[Function], click.Command]:
+def action(
+    noun: Noun, action_id: ActionId, help_text: str, *, several: bool = False
+) -> Callable[[Function], click.Command]:
     """Make the verb of a row of the action table.
 
     Its name, its label and whether the name must be typed come from the row.
+    ``several``: it may be done to several things at once, each with its own ``--yes``.
     """
     row = ACTIONS[action_id]
     name = row.verb.partition(".")[2]
@@ -149,7 +152,8 @@ def action(noun: Noun, action_id: ActionId, help_text: str) -> Callable[[Functio
         decorated: Any = function
         if row.friction is Friction.TYPE_NAME:
             text = "The name of what it is done to, instead of typing it."
-            decorated = click.option("--yes", metavar="NAME", help=text)(decorated)
+            yes = click.option("--yes", metavar="NAME", multiple=several, help=text)
+            decorated = yes(decorated)
         made: click.Command = noun.command(name, help=shown, short_help=help_text)(decorated)
         return made
 

@@ -29,6 +29,11 @@ def field(label: str, text: str) -> str:
     return f"  {label:<{_LABEL}}{text}"
 
 
+def tags_line(document: Document) -> str:
+    """Return the tags of a job or a source in one line."""
+    return f"{named(document)}: {', '.join(document['tags']) or 'no tags'}"
+
+
 def fault_lines(error: Document | None) -> Iterator[str]:
     """Yield what happened, what is safe, what to do, where a retry goes on."""
     if error is None:
@@ -72,6 +77,8 @@ def source_page(source: Document) -> Iterator[Part]:
     yield f"{named(source)}: {source['status']}"
     if source["description"]:
         yield field("Description", source["description"])
+    if source["tags"]:
+        yield field("Tags", ", ".join(source["tags"]))
     yield field("Reached", where(source))
     if source["host_key"]:
         yield field(
@@ -180,6 +187,8 @@ def job_page(job: Document, verbs: str = "") -> Iterator[Part]:
     yield f"{named(job)}: {job_status(job)}, {percent(job['progress'])}"
     if job["description"]:
         yield field("Description", job["description"])
+    if job["tags"]:
+        yield field("Tags", ", ".join(job["tags"]))
     yield field("Source", f"{job['source_name']} ({job['source_id']})")
     yield field("Runs", f"{interval(job)}, keeps {job['keep']} images; {_next(job)}")
     limit = f"{job['limit_mbit']} Mbit/s" if job["limit_mbit"] else "none"
@@ -191,6 +200,10 @@ def job_page(job: Document, verbs: str = "") -> Iterator[Part]:
             "Holds", f"{held['name']}, {size(held['bytes'])} since {local(held['created'])}"
         )
     yield from fault_lines(job["error"])
+    if job["error"]:
+        yield field("  more", f"smc-tui job errors {job['name']}")
+    if job["status"] == Status.FINISHED:
+        yield field("Summary", summary(job))
     if verbs:
         yield field("Possible now", verbs)
     if job["runs"]:
@@ -199,6 +212,20 @@ def job_page(job: Document, verbs: str = "") -> Iterator[Part]:
     if job["images"]:
         yield ""
         yield from image_table(job["images"])
+
+
+def summary(job: Document) -> str:
+    """Return what all runs of a job have come to, in one line."""
+    runs = job["runs"]
+    failed = sum(run["error"] is not None for run in runs)
+    done = {name: sum(run[f"bytes_{name}"] for run in runs) for name in ("compared", "sent")}
+    good = [image["name"] for image in job["images"] if image["consistency"] == "stopped"]
+    return (
+        f"{len(runs)} runs{f', {failed} of them failed' if failed else ''},"
+        f" {span(sum(run['seconds'] for run in runs))} of work:"
+        f" compared {size(done['compared'])}, sent {size(done['sent'])};"
+        f" the newest image of one instant is {good[-1] if good else 'none'}"
+    )
 
 
 def _next(job: Document) -> str:

@@ -187,6 +187,10 @@ class Follower:
         if frame is not None:
             self.show(frame, now)
 
+    def say(self, text: str) -> None:
+        """Print a line on standard output, above what is drawn."""
+        self._out.line(text)
+
     def show(self, frame: Frame, now: float) -> None:
         """Say a line when something new begins, and now and then between."""
         words = frame.title.partition(",")[0]

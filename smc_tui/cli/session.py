@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from smc_tui.cli.output import Output
@@ -17,6 +17,7 @@ from smc_tui.jobstore import Home, JobStore, Request
 from smc_tui.jobstore.presence import wake
 from smc_tui.model.actions import Action
 from smc_tui.model.errors import SmcError
+from smc_tui.model.options import Config
 
 #: An engine answers in milliseconds; one that has not in this time is stuck.
 ANSWER_WITHIN = 60.0
@@ -61,6 +62,7 @@ class Session:
         self.may_ask = True
         self.home_given: str | None = None
         self._store: JobStore | None = None
+        self._config: Config | None = None
 
     def choose(self, option: str, value: Any) -> None:
         """Take the value of a global option."""
@@ -96,6 +98,17 @@ class Session:
         if self._store is None:
             self._store = JobStore.open(self.home)
         return self._store
+
+    @property
+    def config(self) -> Config:
+        """What was configured, read when first asked for.
+
+        Raises:
+            SmcError: Config.*.
+        """
+        if self._config is None:
+            self._config = Config()
+        return self._config
 
     # The engine
 
@@ -187,29 +200,63 @@ class Session:
         """Ask yes or no, no being the default."""
         return self.out.ask(f"{question} [y/N]").lower() in ("y", "yes")
 
-    def confirm_name(self, row: Action, ref: tuple[str, str], typed: str | None, loss: str) -> None:
+    def confirm_name(
+        self, row: Action, ref: tuple[str, str], typed: str | None, loss: Iterable[str]
+    ) -> None:
         """Let a person type the name of what cannot be done without it.
 
         Args:
             row: the action.
             ref: id and name of the thing.
             typed: what ``--yes`` said.
-            loss: one sentence on what goes and what stays.
+            loss: lines on what goes and what stays.
 
         Raises:
             SmcError: InvalidParameter.Confirmation.
         """
         identity, name = ref
-        if typed is None:
-            if not self.can_ask:
+        given = [] if typed is None else [typed]
+        self.confirm_words(row, [(name, identity)], given, loss)
+
+    def confirm_words(
+        self,
+        row: Action,
+        wanted: Sequence[tuple[str, ...]],
+        given: Sequence[str],
+        loss: Iterable[str],
+    ) -> None:
+        """Let a person type every word that an action needs.
+
+        Args:
+            row: the action.
+            wanted: for each word what may be typed for it, the word itself first.
+            given: what ``--yes`` said.
+            loss: lines on what goes and what stays, told before the first question.
+
+        Raises:
+            SmcError: InvalidParameter.Confirmation: a word is missing, or one too many.
+        """
+        names = " and ".join(dict.fromkeys(words[0] for words in wanted))
+        for word in given:
+            if not any(word in words for words in wanted):
                 raise SmcError(
                     "InvalidParameter.Confirmation",
-                    f"{row.label} {name}: without a terminal to ask on, --yes {name} is needed",
+                    f"{row.label}: {word!r} is not {names!r}, nothing was done",
                 )
-            self.out.talk(loss)
-            typed = self.out.ask(f"{row.label}: type {name} to go on:")
-        if typed not in (name, identity):
+        missing = [words for words in wanted if not set(words) & set(given)]
+        if missing and not self.can_ask:
+            flags = " ".join(f"--yes {words[0]}" for words in missing)
             raise SmcError(
                 "InvalidParameter.Confirmation",
-                f"{row.label}: {typed!r} is not {name!r}, nothing was done",
+                f"{row.label} {names}: without a terminal to ask on, {flags} is needed",
             )
+        if missing:
+            for line in loss:
+                self.out.talk(line)
+        for words in missing:
+            typed = self.out.ask(f"{row.label}: type {words[0]} to go on:")
+            if typed not in words:
+                raise SmcError(
+                    "InvalidParameter.Confirmation",
+                    f"{row.label}: {typed!r} is not {words[0]!r}, nothing was done",
+                )

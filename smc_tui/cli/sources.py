@@ -14,6 +14,7 @@ from smc_tui.cli.session import Deadline, Session
 from smc_tui.cli.words import named
 from smc_tui.model import settings
 from smc_tui.model.actions import ACTIONS, ActionId
+from smc_tui.model.consequences import of_source
 from smc_tui.model.documents import Document
 from smc_tui.model.errors import SmcError
 
@@ -44,6 +45,7 @@ _BRACKETED = re.compile(r"((?:[^@]*@)?)\[([^\]]*)\](?::(.*))?", re.DOTALL)
 @click.option(
     "--accept-key", metavar="FINGERPRINT", help="Accept the host key with this fingerprint."
 )
+@click.option("--tag", "tags", multiple=True, metavar="T", help="A tag; may be repeated.")
 @staying
 @click.pass_obj
 def import_source(
@@ -55,6 +57,7 @@ def import_source(
     more: tuple[str, ...],
     ssh_config: str | None,
     accept_key: str | None,
+    tags: tuple[str, ...],
     timeout: float | None,
 ) -> None:
     """Look at a server over SSH, or at disks of this host, and keep it as a source.
@@ -75,6 +78,8 @@ def import_source(
         args = {"ssh": None, "paths": [str(Path(path).absolute()) for path in (*paths, *more)]}
     else:
         raise SmcError("InvalidParameter.Missing", "either --ssh HOST or --local PATH")
+    if tags:
+        args["tags"] = list(settings.tags(tags))
     document = look(session, "source.import", name, args, accept_key, timeout)
     session.out.present(document, pages.source_page(document))
 
@@ -142,13 +147,18 @@ def _accepted(session: Session, name: str, error: SmcError) -> bool:
     return session.confirm("Is it the server's own?")
 
 
-@noun.command("list", short_help="List all sources.")
+@noun.command("list", short_help="List all sources, or those with a tag.")
+@click.option("--tag", "tags", multiple=True, metavar="T", help="A tag; may be repeated.")
 @click.pass_obj
-def list_sources(session: Session) -> None:
-    """List all sources."""
-    found = session.store.source_documents()
-    if not found:
+def list_sources(session: Session, tags: tuple[str, ...]) -> None:
+    """List all sources, or those that have all these tags."""
+    wanted = set(settings.tags(tags))
+    known = session.store.source_documents()
+    found = [source for source in known if wanted <= set(source["tags"])]
+    if not known:
         session.out.talk("No sources yet: smc-tui source import NAME --ssh [USER@]HOST")
+    elif not found:
+        session.out.talk("No source is like that.")
     session.out.present(found, pages.source_table(found) if found else [])
 
 
@@ -159,6 +169,23 @@ def show(session: Session, source: str) -> None:
     """Show a source: its host, disks, measured link, estimate, job and last error."""
     document = session.store.source_document(source)
     session.out.present(document, pages.source_page(document))
+
+
+@noun.command("tag", short_help="Add tags to a source, or take them from it.")
+@click.argument("source", metavar="S")
+@click.argument("tags", metavar="TAG...", nargs=-1, required=True)
+@click.option("--remove", is_flag=True, help="Take these tags from it.")
+@staying
+@click.pass_obj
+def tag(
+    session: Session, source: str, tags: tuple[str, ...], remove: bool, timeout: float | None
+) -> None:
+    """Add tags to a source, or take them from it; its jobs answer to them too."""
+    found = session.store.source(source)
+    args = {"remove" if remove else "add": list(settings.tags(tags))}
+    session.ask("source.tag", found.id, args, Deadline(timeout))
+    document = session.store.source_document(found.id)
+    session.out.present(document, [pages.tags_line(document)])
 
 
 @action(noun, ActionId.SOURCE_CHECK, "Look at a source again: is it there, is it the same.")
@@ -181,11 +208,21 @@ def check(session: Session, source: str, accept_key: str | None, timeout: float 
 @staying
 @click.pass_obj
 def remove(session: Session, source: str, yes: str | None, timeout: float | None) -> None:
-    """Remove a source. No name is asked for; one that is given must be the right one."""
-    document = session.store.source_document(source)
+    """Remove a source; on a terminal it asks first. A name that is given must be the right one.
+
+    The server is not touched, images of it stay; its accepted host key is forgotten.
+    """
+    found = session.store.source(source)
+    document = session.store.source_document(found.id)
+    row = ACTIONS[ActionId.SOURCE_REMOVE]
     if yes is not None:
-        row = ACTIONS[ActionId.SOURCE_REMOVE]
-        session.confirm_name(row, (document["id"], document["name"]), yes, "")
+        session.confirm_name(row, (found.id, found.name), yes, ())
+    elif session.can_ask and document["job"] is None:
+        made = [image for image in session.store.images() if image.source_id == found.id]
+        for line in of_source(found, made).lines:
+            session.out.talk(line)
+        if not session.confirm(f"{row.label} {found.name}?"):
+            raise SmcError("InvalidParameter.Confirmation", "nothing was done")
     what = f"removing {document['name']}"
     session.do("source.remove", document["id"], what=what, deadline=Deadline(timeout))
     session.out.present(

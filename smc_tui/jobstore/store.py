@@ -228,6 +228,13 @@ class JobStore:
             )
         return [rows.event_of(row) for row in found]
 
+    def now(self) -> float:
+        """Return about what the engine's clock says: to the second, but for a time lapse."""
+        row = self.engine()
+        if row is None:
+            return time.time()
+        return max(time.time() + max(0.0, row.clock_offset), row.clock_now)
+
     def engine(self) -> EngineRow | None:
         """Return what the last engine wrote about itself."""
         row = self._one(

@@ -229,7 +229,7 @@ def _cancel(facts: Facts, choice: Choice) -> Consequences:
     job = facts.job
     if job.status is Status.RUNNING:
         does = "Cancelling: the run stops safely, then the job is deleted."
-        run = ("the run under way",)
+        run: tuple[str, ...] = ("the run under way",)
     else:
         does = "Cancelling: the job is deleted."
         run = ("the paused run",) if job.status is Status.STOPPED and job.run_id else ()
