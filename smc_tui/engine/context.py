@@ -47,6 +47,7 @@ class WorkerCommands:
     """The programs that do the work, as argument lists."""
 
     sync: list[str] = field(default_factory=lambda: [sys.executable, "-m", "smc_tui.sync"])
+    drill: list[str] = field(default_factory=lambda: [sys.executable, "-m", "smc_tui.drill"])
     images: list[str] = field(default_factory=lambda: [sys.executable, "-m", "smc_tui.images"])
 
 

@@ -17,6 +17,7 @@ from smc_tui.engine.claim import Claim
 from smc_tui.engine.clock import Clock
 from smc_tui.engine.collecting import Collecting
 from smc_tui.engine.context import RETRY_FIRST, RETRY_LATEST, Context, Seams
+from smc_tui.engine.drills import Drills
 from smc_tui.engine.keeping import ImageShelf, Keeper
 from smc_tui.engine.ledger import ENGINE, SCHEDULER, Ledger
 from smc_tui.engine.recovery import Recovery
@@ -64,6 +65,7 @@ class Engine:
         self._ledger = Ledger(store, clock)
         self._keeper = Keeper(self._context, self._ledger)
         self._runs = Runs(self._context, self._ledger, self._keeper)
+        self._drills = Drills(self._context, self._ledger, self._runs, self._keeper)
         self._works = Works(self._context, self._ledger)
         self._collecting = Collecting(self._context)
         self._pause = RETRY_FIRST
@@ -71,11 +73,19 @@ class Engine:
         self._verbs: dict[str, Callable[[Request], None]] = {
             **SourceVerbs(self._context, self._ledger).verbs(),
             **TagVerbs(self._context, self._ledger).verbs(),
-            **SettingsVerbs(self._context, self._ledger, self._runs).verbs(),
-            **JobVerbs(self._context, self._ledger, self._runs, self._keeper).verbs(),
+            **SettingsVerbs(self._context, self._ledger, self._runs, self._drills).verbs(),
+            **self._job_verbs().verbs(),
             **ImageVerbs(self._context, self._ledger, self._keeper, self._works).verbs(),
             "engine.stop": self._stop_verb,
         }
+
+    def _job_verbs(self) -> JobVerbs:
+        return JobVerbs(self._context, self._ledger, self._runs, self._drills, self._keeper)
+
+    async def recover(self) -> None:
+        """Put right what the last engine left."""
+        parts = (self._ledger, self._runs, self._drills, self._keeper)
+        await Recovery(self._context, *parts).run()
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until told to stop.
@@ -94,7 +104,7 @@ class Engine:
             self._store.engine_started(__version__, clock.now(), clock.offset(), clock.factor)
             self._ledger.event(ENGINE, "engine started", __version__, time_lapse=clock.factor)
         try:
-            await Recovery(self._context, self._ledger, self._runs, self._keeper).run()
+            await self.recover()
             waker = self._claim.serve()
             loop.add_reader(waker, self._woken)
             try:
@@ -206,9 +216,11 @@ class Engine:
         """Do what the clock asks of a job."""
         match schedule.due(job, self._context.clock.now()):
             case schedule.Due.RUN:
-                move = Move.START if job.status is Status.READY else Move.SYNC
-                kind = RunKind.SCHEDULE
-                self._runs.start(*self._ledger.begin_run(job, move, kind, SCHEDULER))
+                if job.status is Status.READY:
+                    self._drills.start_job(job, RunKind.SCHEDULE, SCHEDULER)
+                    return
+                begun = self._ledger.begin_run(job, Move.SYNC, RunKind.SCHEDULE, SCHEDULER)
+                self._runs.start(*begun)
             case schedule.Due.EXPIRE:
                 expired = self._ledger.expire(job)
                 self._context.spawn(self._keeper.release(job.id), f"release of {expired.id}")
@@ -224,6 +236,7 @@ class Engine:
         """
         patience = self._context.seams.patience
         self._runs.leave(patience.leave)
+        self._drills.leave(patience.leave)
         self._works.leave(patience.leave)
         tasks = set(self._context.tasks)
         if tasks:
@@ -243,6 +256,12 @@ class Engine:
 
 
 def open_clock(store: JobWriter, factor: float) -> Clock:
-    """Return a clock that goes on from where the last engine's was."""
+    """Return a clock that goes on from where the last engine's was.
+
+    How far ahead of the wall clock that was counts only if it had been made to run
+    ahead. Otherwise the wall clock had been set back, and may have been put right since:
+    then to be as far ahead again would be to live in the future, where jobs expire.
+    """
     row = store.engine()
-    return Clock(factor, offset=row.clock_offset if row else 0.0, not_before=store.newest_instant())
+    ahead = row.clock_offset if row is not None and row.time_lapse != 1.0 else 0.0
+    return Clock(factor, offset=ahead, not_before=store.newest_instant())

@@ -114,6 +114,7 @@ def job_row(job: Job) -> Row:
         "live": dump(job.live),
         "tags": dump(job.tags),
         "drill_report": dump(job.drill_report),
+        "starting": int(job.starting),
     }
 
 
@@ -141,6 +142,7 @@ def job_of(row: sqlite3.Row) -> Job:
         live=json.loads(row["live"]),
         tags=tuple(json.loads(row["tags"])),
         drill_report=json.loads(row["drill_report"]),
+        starting=bool(row["starting"]),
     )
 
 

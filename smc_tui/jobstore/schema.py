@@ -189,7 +189,15 @@ def _tags_and_drills(db: Database) -> None:
     db.table("jobs").add_column("drill_report", str, not_null_default="{}")
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (_ground_floor, _tags_and_drills)
+def _drills_before_starts(db: Database) -> None:
+    db.table("jobs").add_column("starting", int, not_null_default=0)
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (
+    _ground_floor,
+    _tags_and_drills,
+    _drills_before_starts,
+)
 
 VERSION = len(MIGRATIONS)
 

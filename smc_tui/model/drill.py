@@ -1,0 +1,209 @@
+"""A migration drill's report: what was looked at, what was found, how bad that is.
+
+Pure: the room that makes drills fills these in, and what shows a report needs nothing
+but this. A report is kept with its job as ``document`` returns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from smc_tui.model.units import bytes_text, duration_text, printable, rate_text
+
+Document = dict[str, Any]
+
+#: Bounds of a kept report: a text of an item, characters, and the items.
+LONGEST_TEXT = 1000
+MOST_ITEMS = 200
+
+
+class Level(StrEnum):
+    """How bad what an item found is.
+
+    NOT_CHECKED is no finding at all: it says what could not be told and why, and makes
+    no result worse.
+    """
+
+    PASSED = "Passed"
+    NOT_CHECKED = "Not checked"
+    WARNING = "Warning"
+    CRITICAL = "Critical"
+
+
+#: The levels that a whole report can have, the better first.
+RESULTS = (Level.PASSED, Level.WARNING, Level.CRITICAL)
+
+
+class Area(StrEnum):
+    """Where an item looks."""
+
+    SOURCE = "source"
+    LINK = "link"
+    DESTINATION = "destination"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that was looked at.
+
+    Attributes:
+        finding: what is so, in plain words.
+        threshold: what would make it worse than Passed.
+        advice: what to do about it; empty where there is nothing to do.
+    """
+
+    area: Area
+    name: str
+    level: Level
+    finding: str
+    threshold: str = ""
+    advice: str = ""
+
+
+def result_of(items: Iterable[Item]) -> Level:
+    """Return the worst level of the items: what a whole drill has come to."""
+    found = {item.level for item in items}
+    return next((level for level in reversed(RESULTS) if level in found), Level.PASSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One drill's report.
+
+    Attributes:
+        at: RFC 3339 instant.
+        seconds: how long it took.
+        estimate: bytes, speeds and times, as ``--json`` has them; a null is not known.
+    """
+
+    at: str
+    seconds: float
+    items: tuple[Item, ...]
+    estimate: Document = field(default_factory=dict)
+
+    @property
+    def result(self) -> Level:
+        """The worst level found."""
+        return result_of(self.items)
+
+    def document(self) -> Document:
+        """Return the report as it is kept and printed."""
+        return {
+            "result": str(self.result),
+            "at": self.at,
+            "seconds": round(self.seconds, 1),
+            "items": [{**asdict(item), **_words(item)} for item in self.items],
+            "estimate": self.estimate,
+        }
+
+    @classmethod
+    def of(cls, document: Document) -> Report:
+        """Return the report of a document; every text is made printable and bounded.
+
+        Raises:
+            ValueError: the document is no report.
+        """
+        try:
+            items = tuple(
+                Item(
+                    Area(item["area"]),
+                    level=Level(item["level"]),
+                    **{key: _text(item[key]) for key in ("name", "finding", "threshold", "advice")},
+                )
+                for item in document["items"][:MOST_ITEMS]
+            )
+            estimate = document.get("estimate") or {}
+            numbers = {
+                _text(key): value
+                for key, value in estimate.items()
+                if value is None or (isinstance(value, int | float) and value == value)
+            }
+            report = cls(_text(document["at"]), float(document["seconds"]), items, numbers)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"no report of a drill: {error!r}") from error
+        if not items:
+            raise ValueError("a drill that looked at nothing")
+        return report
+
+
+def _words(item: Item) -> Document:
+    return {"area": str(item.area), "level": str(item.level)}
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return printable(value)[:LONGEST_TEXT]
+
+
+# Reports in words
+
+
+def summary(report: Document) -> str:
+    """Return a kept report in one line: ``Warning: 2 warnings, 30 passed``."""
+    levels = [item["level"] for item in report["items"]]
+    words = (
+        (Level.CRITICAL, "critical"),
+        (Level.WARNING, "warning"),
+        (Level.PASSED, "passed"),
+        (Level.NOT_CHECKED, "not checked"),
+    )
+    counts = ", ".join(f"{levels.count(level)} {word}" for level, word in words if level in levels)
+    return f"{report['result']}: {counts}"
+
+
+#: What is said of an estimate: label, key, how.
+_ESTIMATE = (
+    ("Data in use", "bytes_used", bytes_text),
+    ("Disks in all", "bytes_total", bytes_text),
+    ("Link", "link_bytes_per_second", rate_text),
+    ("Round trip", "round_trip_seconds", lambda value: f"{value * 1000:.1f} ms"),
+    ("Reading and hashing", "read_bytes_per_second", rate_text),
+    ("First migration", "full_seconds", duration_text),
+    ("  comparison", "full_compare_seconds", duration_text),
+    ("  transfer", "full_transfer_seconds", duration_text),
+    ("Each synchronisation", "incremental_seconds", duration_text),
+    ("  comparison", "incremental_compare_seconds", duration_text),
+    ("  transfer", "incremental_transfer_seconds", duration_text),
+)
+
+
+def estimate_rows(report: Document) -> list[tuple[str, str]]:
+    """Return what is known of volume, speed and time as labels and words."""
+    estimate = report.get("estimate") or {}
+    rows = []
+    for label, key, words in _ESTIMATE:
+        value = estimate.get(key)
+        rows.append((label, words(value) if isinstance(value, int | float) else "not known"))
+    return rows if estimate else []
+
+
+def markdown(report: Document, job_name: str) -> Iterator[str]:
+    """Yield a kept report as lines of Markdown."""
+    yield f"# Migration drill of {_cell(job_name)}: {report['result']}"
+    yield ""
+    yield f"Made at {report['at']} in {report['seconds']} s. {summary(report)}."
+    yield ""
+    yield "| where | item | level | finding | threshold | advice |"
+    yield "|---|---|---|---|---|---|"
+    for item in report["items"]:
+        cells = (item[key] for key in ("area", "name", "level", "finding", "threshold", "advice"))
+        yield f"| {' | '.join(_cell(cell) for cell in cells)} |"
+    rows = estimate_rows(report)
+    if rows:
+        yield ""
+        yield "| estimate | |"
+        yield "|---|---:|"
+        for label, words in rows:
+            yield f"| {label.strip()} | {words} |"
+
+
+def _cell(text: str) -> str:
+    """Return a text that cannot end a cell, nor be taken for a tag or a link."""
+    escaped = text.replace("\\", "\\\\")
+    for mark in "|<>[]`*_":
+        escaped = escaped.replace(mark, f"\\{mark}")
+    return escaped
