@@ -36,10 +36,14 @@ from smc_tui.model import schedule
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Move, RunKind, Status
 from smc_tui.model.things import Job
+from smc_tui.model.units import MINUTE
 
 #: Longest sleep, real seconds: timers stand still while the machine sleeps, and this
 #: is how late a run may be after it wakes.
 LONGEST_WAIT = 30.0
+
+#: The clock is written down at least this often, seconds of its own.
+SAVE_EVERY = 15 * MINUTE
 
 
 def production_seams(home: Home) -> Seams:
@@ -70,6 +74,7 @@ class Engine:
         self._collecting = Collecting(self._context)
         self._pause = RETRY_FIRST
         self._saved_offset = -1.0
+        self._saved_now = 0.0
         self._verbs: dict[str, Callable[[Request], None]] = {
             **SourceVerbs(self._context, self._ledger).verbs(),
             **TagVerbs(self._context, self._ledger).verbs(),
@@ -165,13 +170,14 @@ class Engine:
             return
 
     def _save_clock(self) -> None:
+        """Write down where the clock is: the next engine's never goes back behind that."""
         clock = self._context.clock
-        offset = clock.offset()
-        if abs(offset - self._saved_offset) < 1.0:
+        now, offset = clock.now(), clock.offset()
+        if abs(offset - self._saved_offset) < 1.0 and now - self._saved_now < SAVE_EVERY:
             return
         with self._store.transaction(durable=False):
-            self._store.save_clock(clock.now(), offset)
-        self._saved_offset = offset
+            self._store.save_clock(now, offset)
+        self._saved_now, self._saved_offset = now, offset
 
     # Requests
 
