@@ -17,18 +17,13 @@ from smc_tui.model.things import Event
 from smc_tui.model.units import duration_text, printable, rfc3339
 
 #: What can begin something within a line; what only can at its beginning never stands there.
-_SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$@]|(?<=www)\.|(?<=:)//|^[#+=-]|^\d+[.)]")
+_SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$@]|(?<=www)\.|(?<=:)//")
 
 
 def escaped(text: object) -> str:
     """Return a text that Markdown shows literally, in a line or a cell of a table."""
     clean = " ".join(printable(str(text)).split()) or NOTHING
-    return _SPECIAL.sub(_escape, clean)
-
-
-def _escape(found: re.Match[str]) -> str:
-    mark = found[0]
-    return f"{mark[:-1]}\\{mark[-1]}" if mark[:1].isdigit() else "".join(f"\\{c}" for c in mark)
+    return _SPECIAL.sub(lambda found: "".join(f"\\{mark}" for mark in found[0]), clean)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
