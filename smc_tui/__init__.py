@@ -7,6 +7,7 @@ The rooms, from the ground up (imports run downwards only):
 ``images``    blocks, packs, index, manifests: the kept images
 ``source``    the server being migrated: link, protocol, agent, inventory
 ``sync``      one run: compare, transfer, resume
+``drill``     a migration drill: what stands in a migration's way, found before it
 ``engine``    scheduling, requests, supervision, retention
 ``cli``       the command line
 """

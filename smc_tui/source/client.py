@@ -184,6 +184,15 @@ class AgentClient:
         self._send(protocol.frame(b"F"))
         return self.expect(b"f")
 
+    def measure_trip(self, count: int) -> float:
+        """Return the shortest of so many round trips of a byte, seconds."""
+        trips = []
+        for _ in range(count):
+            started = time.monotonic()
+            self._ping(1)
+            trips.append(time.monotonic() - started)
+        return min(trips)
+
     def measure_link(self) -> tuple[float, float]:
         """Return (bytes a second, seconds of a round trip), as the link really is now."""
         started = time.monotonic()

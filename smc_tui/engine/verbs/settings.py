@@ -126,7 +126,7 @@ class SettingsVerbs:
             start_at=None if start in ("now", "later") else settings.start_at(start, now),
             limit_mbit=settings.limit(args.get("limit_mbit", 0)),
             compression=settings.compression(args.get("compression", settings.AUTO)),
-            drill=settings.drill(args.get("drill", DrillMode.OFF)),
+            drill=settings.drill(args.get("drill", DrillMode.BEFORE)),
         )
 
     def _default_name(self, source: Source) -> str:
