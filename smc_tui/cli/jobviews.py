@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from smc_tui.cli.tables import Table
 from smc_tui.cli.words import NOTHING, job_status, local, named
 from smc_tui.model import advice
 from smc_tui.model.actions import ACTIONS, Action, ActionId, Subject, refusal
-from smc_tui.model.consequences import Facts, consequences
+from smc_tui.model.consequences import Consequences, Facts, consequences
 from smc_tui.model.documents import (
     Document,
     event_document,
@@ -50,14 +50,16 @@ def actions(session: Session, ref: str) -> None:
     """List every action with whether it is offered now, and its consequences."""
     job = session.store.job(ref)
     known = facts(session, job)
-    rows = [_action(row, known) for row in ACTIONS.values() if row.subject is Subject.JOB]
-    document = {"job": _job(job), "actions": rows}
-    session.out.present(document, actions_page(document))
+    told = {
+        row: consequences(row.id, known) for row in ACTIONS.values() if row.subject is Subject.JOB
+    }
+    document = {"job": _job(job), "actions": [_action(row, job, told[row]) for row in told]}
+    lines = {str(row.id): found.lines for row, found in told.items() if found is not None}
+    session.out.present(document, actions_page(document, lines))
 
 
-def _action(row: Action, known: Facts) -> Document:
-    error = refusal(row, known.job)
-    told = consequences(row.id, known)
+def _action(row: Action, job: Job, told: Consequences | None) -> Document:
+    error = refusal(row, job)
     return {
         "id": str(row.id),
         "label": row.label,
@@ -68,18 +70,17 @@ def _action(row: Action, known: Facts) -> Document:
         "friction": str(row.friction),
         "final": row.final,
         "consequences": told.document() if told is not None else None,
-        "lines": told.lines if told is not None else [],
     }
 
 
-def actions_page(document: Document) -> Iterator[Part]:
+def actions_page(document: Document, lines: Mapping[str, list[str]]) -> Iterator[Part]:
     """Yield ``job actions``: first what is offered, then why the rest is not."""
     yield f"{named(document['job'])}: {job_status(document['job'])}"
     for row in (row for row in document["actions"] if row["offered"]):
         yield ""
         typed = "" if row["friction"] == "none" else f" ({row['friction']})"
         yield f"{row['label']}{_command(row, document['job'])}{typed}"
-        yield from (f"  {line}" for line in row["lines"])
+        yield from (f"  {line}" for line in lines.get(row["id"], []))
     refused = [row for row in document["actions"] if not row["offered"]]
     if refused:
         yield ""

@@ -56,13 +56,16 @@ def carry_out(
     """
     row = ACTIONS[action_id]
     job = session.store.job(ref)
-    if row.friction is Friction.TYPE_NAME:
-        refuse_early(session, job, action_id)
-        told = loss(session, job, action_id, choice) if yes is None else []
-        session.confirm_name(row, (job.id, job.name), yes, told)
-    deadline = Deadline(timeout)
-    request = session.ask(row.verb, job.id, args, deadline)
-    present(session, stay(session, request, job.id, deadline if wait else None, job))
+    try:
+        if row.friction is Friction.TYPE_NAME:
+            refuse_early(session, job, action_id)
+            told = loss(session, job, action_id, choice) if yes is None else []
+            session.confirm_name(row, (job.id, job.name), yes, told)
+        deadline = Deadline(timeout)
+        request = session.ask(row.verb, job.id, args, deadline)
+        present(session, stay(session, request, job.id, deadline if wait else None, job))
+    except SmcError as error:
+        raise error.about(job=job.name, source=job.source_name) from None
 
 
 def refuse_early(session: Session, job: Job, action_id: ActionId) -> None:
@@ -91,7 +94,8 @@ def stay(
     if deadline is not None and not request.state.ended:
         try:
             with following(session.out, RunWatch(session.store, job_id)) as follower:
-                session.finish(request, f"the migration {job_id}", deadline, follower)
+                # Its result: a start that waited behind a drill had no run when it was accepted.
+                request = session.finish(request, f"the migration {job_id}", deadline, follower)
         except SmcError as error:
             error.facts["job"] = brief(session, job_id)
             raise

@@ -29,7 +29,6 @@ from smc_tui.jobstore import JobStore, Request
 from smc_tui.jobstore.presence import wake
 from smc_tui.model import settings
 from smc_tui.model.actions import ACTIONS, ActionId, Friction
-from smc_tui.model.advice import filled
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.consequences import NO_CHOICE, Choice
 from smc_tui.model.documents import Document, job_summary
@@ -127,6 +126,8 @@ class Outcome:
 
     def fail(self, error: SmcError) -> None:
         """Take what went wrong as the end."""
+        if self.job is not None:
+            error.about(job=self.job.name, source=self.job.source_name)
         self.error, self.ended = error, True
 
 
@@ -298,7 +299,8 @@ class Group:
         assert each.request is not None
         each.request = self._session.store.request(each.request.id)
         each.ended = each.request.state.ended
-        each.error = each.request.error
+        if each.request.error is not None:
+            each.fail(each.request.error)
         return each.ended
 
     def _give_up(self, follower: Follower, code: str, detail: str) -> None:
@@ -311,7 +313,7 @@ class Group:
         """Say what became of a job: in one line on standard output, for people."""
         out = self._session.out
         if each.error is not None:
-            (out.talk if out.json else say)(f"{each.name}: {_error_line(each)}")
+            (out.talk if out.json else say)(f"{each.name}: {each.error.line}")
         elif not out.json:
             say(f"{each.name}: {self._word(each)}")
 
@@ -325,22 +327,10 @@ class Group:
         return ", ".join(filter(None, [word, run_line(self._session, each.request)]))
 
 
-def _names(each: Outcome) -> dict[str, str]:
-    return {"job": each.job.name, "source": each.job.source_name} if each.job else {}
-
-
-def _error_line(each: Outcome) -> str:
-    """Return an error's one line with the names of the case in its next step."""
-    assert each.error is not None
-    next_step = filled(each.error.entry.next_step, _names(each))
-    return f"{each.error.code}: {each.error.detail.rstrip('.')}. Next: {next_step}"
-
-
 def _document(session: Session, each: Outcome) -> Document:
     told: Document = {"job": each.name, "id": each.job.id if each.job else None}
     if each.error is not None:
         error = each.error.document()
-        error["next_step"] = filled(error["next_step"], _names(each))
         if each.job is not None:
             error["job"] = brief(session, each.job.id)
         return {**told, "ok": False, "error": error}

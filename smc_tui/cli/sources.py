@@ -131,6 +131,8 @@ def look(
             return session.store.source_document(ended.result["source"])
         except SmcError as error:
             fingerprint = error.facts.get("fingerprint")
+            ssh = args.get("ssh")
+            error.about(source=name, host=ssh["target"] if ssh else "")
             known = error.code != "HostKey.NotAccepted" or accept_key is not None
             if known or not fingerprint or not session.can_ask:
                 raise
@@ -198,7 +200,10 @@ def tag(
 def check(session: Session, source: str, accept_key: str | None, timeout: float | None) -> None:
     """Check a source."""
     found = session.store.source(source)
-    document = look(session, "source.check", found.id, {}, accept_key, timeout)
+    try:
+        document = look(session, "source.check", found.id, {}, accept_key, timeout)
+    except SmcError as error:
+        raise error.about(source=found.name, host=found.ssh.target if found.ssh else "") from None
     session.out.present(document, pages.source_page(document))
 
 

@@ -45,6 +45,13 @@ def test_actions_are_all_there_with_what_they_would_do(smc: Cli, disk: Path) -> 
     assert "NOT NOW" in shown
 
 
+def test_a_refusal_names_the_job_in_its_next_step(smc: Cli, disk: Path) -> None:
+    smc.migrated(disk)
+    said = smc("job", "retry", "mig", "--json")
+    assert said.error["next_step"] == "see smc-tui job show mig"
+    assert said.err.strip().endswith("Next: see smc-tui job show mig")
+
+
 def test_errors_of_a_job_without_any(smc: Cli, disk: Path) -> None:
     smc.migrated(disk)
     told = smc.json("job", "errors", "mig")
