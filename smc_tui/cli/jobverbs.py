@@ -8,6 +8,7 @@ from smc_tui.cli.grammar import action, staying, waiting
 from smc_tui.cli.jobnoun import KEEP, checked, noun
 from smc_tui.cli.session import Session
 from smc_tui.cli.several import Chosen, act, choosing
+from smc_tui.model import settings
 from smc_tui.model.actions import ActionId
 from smc_tui.model.consequences import Choice
 
@@ -41,7 +42,9 @@ def interval(
 ) -> int:
     """Set the automatic synchronisation."""
     args = checked({"interval": interval, "keep": keep})
-    return act(session, ActionId.SET_INTERVAL, chosen, args, wait=False, timeout=timeout)
+    choice = Choice(keep=None if keep is None else settings.keep(keep))
+    row = ActionId.SET_INTERVAL
+    return act(session, row, chosen, args, wait=False, timeout=timeout, choice=choice)
 
 
 @action(noun, ActionId.PAUSE, "Pause jobs; a transfer stops at a safe point and keeps all it has.")

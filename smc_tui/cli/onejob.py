@@ -37,6 +37,16 @@ def loss(session: Session, job: Job, action_id: ActionId, choice: Choice = NO_CH
     return found.lines if found is not None else []
 
 
+def images_going(
+    session: Session, job: Job, action_id: ActionId, choice: Choice
+) -> tuple[str, ...]:
+    """Return which images a lower maximum takes; nothing where none was chosen."""
+    if choice.keep is None:
+        return ()
+    found = consequences(action_id, facts(session, job), choice)
+    return found.goes if found is not None else ()
+
+
 def carry_out(
     session: Session,
     action_id: ActionId,
@@ -62,7 +72,10 @@ def carry_out(
             told = loss(session, job, action_id, choice) if yes is None else []
             session.confirm_name(row, (job.id, job.name), yes, told)
         deadline = Deadline(timeout)
+        going = images_going(session, job, action_id, choice)
         request = session.ask(row.verb, job.id, args, deadline)
+        for text in going:
+            session.out.talk(f"{job.name}: images go {text}")
         present(session, stay(session, request, job.id, deadline if wait else None, job))
     except SmcError as error:
         raise error.about(job=job.name, source=job.source_name) from None

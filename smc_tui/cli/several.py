@@ -21,7 +21,7 @@ import click
 
 from smc_tui.cli.grammar import Function
 from smc_tui.cli.jobwait import ENGINE_LOOK, LOOK, brief
-from smc_tui.cli.onejob import carry_out, document, loss, refuse_early, run_line
+from smc_tui.cli.onejob import carry_out, document, images_going, loss, refuse_early, run_line
 from smc_tui.cli.progress import Bar, Follower, Frame, following
 from smc_tui.cli.session import Deadline, Detached, Session
 from smc_tui.cli.words import job_status, job_word, percent
@@ -164,7 +164,7 @@ def act(
         session.out.talk("No jobs yet: smc-tui job create SOURCE")
     if ACTIONS[action_id].friction is Friction.TYPE_NAME:
         _confirm(session, action_id, outcomes, chosen, yes, choice)
-    Group(session, action_id, outcomes).run(args or {}, wait, Deadline(timeout))
+    Group(session, action_id, outcomes).run(args or {}, wait, Deadline(timeout), choice)
     if session.out.json:
         session.out.document([_document(session, each) for each in outcomes])
     codes = {each.error.exit_code for each in outcomes if each.error is not None}
@@ -238,7 +238,7 @@ class Group:
         self._words = _WORDS[action_id]
         self._outcomes = outcomes
 
-    def run(self, args: dict[str, Any], wait: bool, deadline: Deadline) -> None:
+    def run(self, args: dict[str, Any], wait: bool, deadline: Deadline, choice: Choice) -> None:
         """Ask for everything, and stay to the end if that is wanted.
 
         Raises:
@@ -250,8 +250,7 @@ class Group:
         for each in self._outcomes:
             if each.job is not None and not each.ended:
                 try:
-                    each.request = self._session.ask(self._row.verb, each.job.id, args, deadline)
-                    each.ended = each.request.state.ended
+                    self._ask(each, each.job, args, deadline, choice)
                 except SmcError as error:
                     each.fail(error)
             if each.ended or not wait:
@@ -263,6 +262,15 @@ class Group:
                 self._stay(deadline, follower)
         except KeyboardInterrupt:
             raise Detached("what was accepted") from None
+
+    def _ask(
+        self, each: Outcome, job: Job, args: dict[str, Any], deadline: Deadline, choice: Choice
+    ) -> None:
+        going = images_going(self._session, job, self._row.id, choice)
+        each.request = self._session.ask(self._row.verb, job.id, args, deadline)
+        each.ended = each.request.state.ended
+        for text in going:
+            self._session.out.talk(f"{each.name}: images go {text}")
 
     @property
     def title(self) -> str:

@@ -118,6 +118,14 @@ def test_intervals_of_several(two: Cli) -> None:
     assert two.json("job", "interval", "mig-a", "9h")["interval"] == 9 * HOUR
 
 
+def test_a_lower_maximum_says_which_images_go(two: Cli) -> None:
+    (first,) = two.json("job", "show", "mig-a")["images"]
+    told = f"mig-a: images go after the next image, the oldest unused beyond 1: {first['name']}"
+    assert told in two("job", "interval", "mig-a", "6h", "--keep", "1").err
+    assert told in two("job", "interval", "--tag", "wave-1", "6h", "--keep", "1").err
+    assert "images go" not in two("job", "interval", "mig-a", "6h", "--keep", "2").err
+
+
 def test_what_is_final_wants_each_name_or_the_tag(two: Cli) -> None:
     for typed, missing in (
         (("mig-a", "mig-b"), "--yes mig-a --yes mig-b"),
