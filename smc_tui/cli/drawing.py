@@ -20,7 +20,8 @@ from smc_tui.cli.tables import Table
 #: Ended by a terminate signal, as a shell counts them.
 _TERMINATED = 128 + signal.SIGTERM
 
-_ALARMING = ("InError", "Damaged", "fuzzy", "Unavailable", "Expired")
+_WORRYING = ("Warning",)
+_ALARMING = ("InError", "Damaged", "fuzzy", "Unavailable", "Expired", "Drill Exc", "Critical")
 
 
 def print_table(table: Table, clean: Callable[[str], str]) -> None:
@@ -42,7 +43,8 @@ def print_table(table: Table, clean: Callable[[str], str]) -> None:
 
 
 def _cell(text: str) -> Text:
-    return Text(text, style="red" if text.startswith(_ALARMING) else "")
+    style = "red" if text.startswith(_ALARMING) else "yellow" if text in _WORRYING else ""
+    return Text(text, style=style)
 
 
 class LiveFollower(Follower):

@@ -29,6 +29,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "limit_mbit": settings.limit,
     "compression": settings.compression,
     "valid": settings.valid,
+    "drill": settings.drill,
     "tags": settings.tags,
 }
 
@@ -60,6 +61,7 @@ INTERVAL = setting("--interval", "interval", "1h..7d", "Time from a run's end to
 KEEP = setting("--keep", "keep", "1..10", "Maximum of reserved images.")
 LIMIT = setting("--limit", "limit_mbit", "MBIT", "Speed limit on the wire in Mbit/s, 0: none.")
 COMPRESSION = setting("--compression", "compression", "auto|0..10", "Compression of the link.")
+DRILL = setting("--drill", "drill", "before|only|off", "Migration drill before the first run.")
 TAG = click.option(
     "--tag", "tags", multiple=True, metavar="T", help="A tag; may be given several times."
 )

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from smc_tui.cli import jobverbs, jobviews, pages  # noqa: F401 (imported for their verbs)
+from smc_tui.cli import drills, jobverbs, jobviews, pages  # noqa: F401 (for their verbs)
 from smc_tui.cli.grammar import action, staying, timeout_option, waiting
 from smc_tui.cli.jobnoun import (
     COMPRESSION,
     DESCRIPTION,
+    DRILL,
     IMAGE_NAME,
     INTERVAL,
     KEEP,
@@ -54,6 +55,7 @@ _CONFIGURED = ("interval", "keep", "valid", "limit_mbit", "compression", "drill"
 )
 @LIMIT
 @COMPRESSION
+@DRILL
 @VALID
 @IMAGE_NAME
 @DESCRIPTION
@@ -174,6 +176,7 @@ def show(session: Session, ref: str) -> None:
 @KEEP
 @LIMIT
 @COMPRESSION
+@DRILL
 @VALID
 @IMAGE_NAME
 @DESCRIPTION

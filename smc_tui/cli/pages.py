@@ -18,6 +18,7 @@ from smc_tui.cli.words import (
     where,
 )
 from smc_tui.model.documents import Document
+from smc_tui.model.drill import summary as drill_summary
 from smc_tui.model.lifecycle import Status
 from smc_tui.model.units import duration_text, rate_text
 
@@ -194,6 +195,7 @@ def job_page(job: Document, verbs: str = "") -> Iterator[Part]:
     limit = f"{job['limit_mbit']} Mbit/s" if job["limit_mbit"] else "none"
     yield field("Speed limit", f"{limit}; compression {job['compression']}")
     yield field("Valid until", local(job["valid_until"]))
+    yield field("Drill", _drilled(job))
     held = job["intermediate"]
     if held:
         yield field(
@@ -232,6 +234,16 @@ def _next(job: Document) -> str:
     if job["next_run"]:
         return f"next {local(job['next_run'])}"
     return f"{job_word(job)}, none is due"
+
+
+def _drilled(job: Document) -> str:
+    """Return what is known of a job's migration drill."""
+    report = job.get("drill_report")
+    if not report:
+        return {"off": "none is made", "only": "not made yet"}.get(
+            job["drill"], "not made yet; the first start makes it"
+        )
+    return f"{drill_summary(report)} ({local(report['at'])})"
 
 
 def run_table(runs: Sequence[Document]) -> Table:

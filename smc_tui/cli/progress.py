@@ -21,6 +21,7 @@ from smc_tui.jobstore import JobStore, Request
 from smc_tui.model.documents import job_summary
 from smc_tui.model.errors import SmcError
 from smc_tui.model.estimate import SmoothedRate, remaining, transfer_remaining
+from smc_tui.model.lifecycle import Phase
 from smc_tui.model.things import Counters, Job
 from smc_tui.model.units import duration_text, rate_text
 
@@ -96,6 +97,8 @@ class RunWatch:
             self._read, self._sent = SmoothedRate(), SmoothedRate()
         title = f"{job.name}: {job_word(job_summary(job))}"
         done = counters(job)
+        if job.phase is Phase.DRILLING and job.live.get("step"):
+            return Frame(f"{title}, {job.live['step']}")
         if job.phase is None or done.total <= 0:
             return Frame(title, idle=job.phase is None)
         # From the first byte on: the time before it says nothing about a speed.

@@ -131,6 +131,10 @@ def throughput(facts: Facts) -> Verdict:
     return passed(text)
 
 
+def _about(seconds: float) -> str:
+    return duration_text(seconds) if seconds >= 1 else "under 1s"
+
+
 def duration(facts: Facts) -> Verdict:
     """Judge how long the migration takes, by its parts."""
     read = facts.read_bps or estimate.ASSUMED_READ
@@ -141,11 +145,10 @@ def duration(facts: Facts) -> Verdict:
         return unknown("the link was not measured")
     measured = "measured" if facts.read_bps else "assumed"
     text = (
-        f"first about {duration_text(full.total)} (comparison {duration_text(full.compare)}, "
-        f"transfer {duration_text(full.transfer)}), each later one about "
-        f"{duration_text(later.total)} (comparison {duration_text(later.compare)}, transfer "
-        f"{duration_text(later.transfer)} if {ASSUMED_CHANGE:.0%} change); "
-        f"reading {rate_text(read)} {measured}"
+        f"the first {_about(full.total)} (comparison {_about(full.compare)}, transfer "
+        f"{_about(full.transfer)}), each later one {_about(later.total)} (comparison "
+        f"{_about(later.compare)}, transfer {_about(later.transfer)} if {ASSUMED_CHANGE:.0%} "
+        f"change); reading {rate_text(read)} {measured}"
     )
     if full.total > LONG:
         part = "link" if full.transfer > full.compare else "disks"

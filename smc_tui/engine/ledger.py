@@ -173,12 +173,12 @@ class Ledger:
                 live={},
                 progress=job.progress if run.attempts > 1 else 0.0,
             )
+            if also is not None:
+                also(job, run)
             action = "run continued" if run.attempts > 1 else "run started"
             self.event(actor, action, str(job.state), job, run_id=run.id, kind=str(run.kind))
             if request is not None:
                 self.accept(request, {"job": job.id, "run": run.id}, run_awaited(run.id))
-            if also is not None:
-                also(job, run)
         return job, run
 
     def _continued(self, job: Job) -> Run | None:

@@ -6,7 +6,7 @@ but this. A report is kept with its job as ``document`` returns it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -155,6 +155,10 @@ def summary(report: Document) -> str:
     return f"{report['result']}: {counts}"
 
 
+def _about(seconds: float) -> str:
+    return f"about {duration_text(seconds)}" if seconds >= 1 else "under a second"
+
+
 #: What is said of an estimate: label, key, how.
 _ESTIMATE = (
     ("Data in use", "bytes_used", bytes_text),
@@ -162,12 +166,12 @@ _ESTIMATE = (
     ("Link", "link_bytes_per_second", rate_text),
     ("Round trip", "round_trip_seconds", lambda value: f"{value * 1000:.1f} ms"),
     ("Reading and hashing", "read_bytes_per_second", rate_text),
-    ("First migration", "full_seconds", duration_text),
-    ("  comparison", "full_compare_seconds", duration_text),
-    ("  transfer", "full_transfer_seconds", duration_text),
-    ("Each synchronisation", "incremental_seconds", duration_text),
-    ("  comparison", "incremental_compare_seconds", duration_text),
-    ("  transfer", "incremental_transfer_seconds", duration_text),
+    ("First migration", "full_seconds", _about),
+    ("- comparing it", "full_compare_seconds", _about),
+    ("- transferring it", "full_transfer_seconds", _about),
+    ("Each synchronisation", "incremental_seconds", _about),
+    ("- comparing for it", "incremental_compare_seconds", _about),
+    ("- transferring for it", "incremental_transfer_seconds", _about),
 )
 
 
@@ -179,31 +183,3 @@ def estimate_rows(report: Document) -> list[tuple[str, str]]:
         value = estimate.get(key)
         rows.append((label, words(value) if isinstance(value, int | float) else "not known"))
     return rows if estimate else []
-
-
-def markdown(report: Document, job_name: str) -> Iterator[str]:
-    """Yield a kept report as lines of Markdown."""
-    yield f"# Migration drill of {_cell(job_name)}: {report['result']}"
-    yield ""
-    yield f"Made at {report['at']} in {report['seconds']} s. {summary(report)}."
-    yield ""
-    yield "| where | item | level | finding | threshold | advice |"
-    yield "|---|---|---|---|---|---|"
-    for item in report["items"]:
-        cells = (item[key] for key in ("area", "name", "level", "finding", "threshold", "advice"))
-        yield f"| {' | '.join(_cell(cell) for cell in cells)} |"
-    rows = estimate_rows(report)
-    if rows:
-        yield ""
-        yield "| estimate | |"
-        yield "|---|---:|"
-        for label, words in rows:
-            yield f"| {label.strip()} | {words} |"
-
-
-def _cell(text: str) -> str:
-    """Return a text that cannot end a cell, nor be taken for a tag or a link."""
-    escaped = text.replace("\\", "\\\\")
-    for mark in "|<>[]`*_":
-        escaped = escaped.replace(mark, f"\\{mark}")
-    return escaped
