@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from typing import Any
 
 from smc_tui.cli.output import Output
@@ -51,6 +52,18 @@ class Detached(Interrupted):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} goes on in the engine")
+
+
+def _configured() -> Config:
+    """Return what was configured; the defaults in an installation without that room."""
+    try:
+        room = import_module("smc_tui.config")
+    except ModuleNotFoundError as error:
+        if error.name != "smc_tui.config":
+            raise
+        return Config()
+    found: Config = room.load_config()
+    return found
 
 
 class Session:
@@ -107,7 +120,7 @@ class Session:
             SmcError: Config.*.
         """
         if self._config is None:
-            self._config = Config()
+            self._config = _configured()
         return self._config
 
     # The engine
