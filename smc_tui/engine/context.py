@@ -14,6 +14,7 @@ from smc_tui.engine.clock import Clock
 from smc_tui.jobstore.home import Home
 from smc_tui.jobstore.writer import JobWriter
 from smc_tui.model.errors import SmcError
+from smc_tui.model.options import Config
 
 T = TypeVar("T")
 
@@ -91,6 +92,7 @@ class Context:
     clock: Clock
     seams: Seams
     log: logging.Logger
+    config: Config = Config()
     wakeup: asyncio.Event = field(default_factory=asyncio.Event)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
