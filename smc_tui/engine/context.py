@@ -92,7 +92,7 @@ class Context:
     clock: Clock
     seams: Seams
     log: logging.Logger
-    config: Config = Config()
+    config: Config = field(default_factory=Config)
     wakeup: asyncio.Event = field(default_factory=asyncio.Event)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
