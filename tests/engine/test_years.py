@@ -228,7 +228,8 @@ class Years(Inside):
         if job is None:
             self.interval = self.chance.choice(INTERVALS)
             self.valid = self.chance.choice([7, 30, 60, 90]) * DAY
-            args = {"name": "job-a", "interval": self.interval, "valid": self.valid, "keep": 1}
+            args = {"name": "job-a", "interval": self.interval, "valid": self.valid}
+            args |= {"keep": 1, "drill": "off"}
             self.submit("job.create", "web01", start="now", **args)
             self.created, self.ended, self.expired = self.mark(), None, None
             self.asked, self.job_id = True, "coming"
@@ -341,3 +342,16 @@ def test_ten_years(folder, monkeypatch):
         assert min(world.expiries, world.deletions) > 20
     finally:
         world.close()
+
+
+async def test_an_idle_engine_writes_down_what_time_it_is(tmp_path, monkeypatch):
+    """So that a wall clock set back while none runs takes back next to nothing."""
+    inside = Inside(Home(tmp_path / "home"), monkeypatch)
+    await inside.serve()
+    clock = inside.context.clock
+    inside.writer.engine_started("1", clock.now(), clock.offset(), clock.factor)
+    for _ in range(500):
+        inside.time += LONGEST_WAIT
+        inside.engine._round()
+    assert inside.writer.newest_instant() >= inside.time - engine_module.SAVE_EVERY - LONGEST_WAIT
+    inside.close()

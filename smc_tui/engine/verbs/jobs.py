@@ -94,6 +94,7 @@ class JobVerbs:
         job = self._store.job(request.target)
         if job.status is Status.DELETING:  # a second press waits with the first
             with self._store.transaction():
+                self._ledger.event(request.actor, request.verb, str(job.state), job)
                 self._ledger.accept(request, {"job": job.id}, gone_awaited(job.id))
             return
         job = self._allowed(request)
