@@ -24,9 +24,10 @@ def main() -> int:
     """Make the drill that the first line describes; exit status 1 after an error."""
     speaker = Speaker()
     began = time.monotonic()
+    ended = threading.Event()
     try:
         wanted = Wanted.of(json.loads(sys.stdin.readline()))
-        threading.Thread(target=_end_with_input, daemon=True).start()
+        threading.Thread(target=_end_with_input, args=(ended,), daemon=True).start()
 
         def say(step: str) -> None:
             print(f"{time.monotonic() - began:6.2f} s  {step}", file=sys.stderr, flush=True)
@@ -45,6 +46,7 @@ def main() -> int:
         return 1
     _log(made)
     speaker.say("result", report=made.document())
+    ended.set()
     return 0
 
 
@@ -54,7 +56,7 @@ def _log(made: Report) -> None:
     print(f"{made.result} after {made.seconds:.1f} s", file=sys.stderr)
 
 
-def _end_with_input() -> None:
+def _end_with_input(ended: threading.Event) -> None:
     """End at once when the engine is gone or wants it."""
     for line in sys.stdin:
         try:
@@ -62,7 +64,7 @@ def _end_with_input() -> None:
                 break
         except (ValueError, AttributeError):
             continue
-    os._exit(1)
+    os._exit(0 if ended.is_set() else 1)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from smc_tui.drill import boot_rules, copy_rules, host_rules
 from smc_tui.drill.facts import Facts
-from smc_tui.drill.rules import NOT_COPIED, Rule, Scope, copies_root
+from smc_tui.drill.rules import NOT_COPIED, ON_COPIED, Rule, Scope, copies_root
+from smc_tui.drill.shapes import NO_WORD
 from smc_tui.model import estimate
 from smc_tui.model.drill import Document, Item, Level, Report
 
@@ -34,8 +35,8 @@ def _makes_sense(rule: Rule, facts: Facts) -> bool:
 
 def judged(rule: Rule, facts: Facts) -> Item:
     """Return the item of a rule; where its facts are missing, why."""
-    missing = [facts.missing.get(name, "the source did not say") for name in rule.needs
-               if name not in facts.probe]  # fmt: skip
+    needs = (*rule.needs, *(ON_COPIED if rule.scope is Scope.BOOT else ()))
+    missing = [facts.missing.get(name, NO_WORD) for name in needs if name not in facts.probe]
     if missing:
         verdict = Level.NOT_CHECKED, f"not checked: {missing[0]}", ""
     elif rule.scope is Scope.BOOT and not copies_root(facts):

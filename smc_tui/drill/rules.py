@@ -16,6 +16,9 @@ Verdict = tuple[Level, str, str]
 #: Names told one by one; more are counted.
 _MOST_NAMES = 5
 
+#: The probes by which it is told whether the root file system is copied.
+ON_COPIED = ("filesystems", "asked_disks")
+
 NOT_COPIED = (
     "not checked: the disks to be migrated do not hold the server's root file system, "
     "so what it boots from is not copied"

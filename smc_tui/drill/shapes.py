@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+NO_WORD = "the source did not say"
+
 #: A number above this is no size, count or share of anything here.
 _MOST = 1 << 62
 
@@ -115,7 +117,7 @@ def sorted_out(answer: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     for name, shape in SHAPES.items():
         found = answer.get(name)
         if not isinstance(found, dict) or ("facts" not in found and "error" not in found):
-            missing[name] = "the source did not say"
+            missing[name] = NO_WORD
         elif "facts" not in found:
             missing[name] = str(found["error"])[:200]
         elif not shaped(found["facts"], shape):

@@ -122,7 +122,7 @@ class Report:
                 if value is None or (isinstance(value, int | float) and value == value)
             }
             report = cls(_text(document["at"]), float(document["seconds"]), items, numbers)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"no report of a drill: {error!r}") from error
         if not items:
             raise ValueError("a drill that looked at nothing")
