@@ -45,8 +45,8 @@ def main() -> int:
         speaker.say("error", code="Drill.Failed", detail=detail, facts={})
         return 1
     _log(made)
+    ended.set()  # first: whoever has read the result may close our input at once
     speaker.say("result", report=made.document())
-    ended.set()
     return 0
 
 
