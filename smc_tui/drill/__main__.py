@@ -41,8 +41,8 @@ def main() -> int:
     except Exception as error:
         # The whole story goes to the drill's log, the line to the operator.
         traceback.print_exc()
-        detail = f"{type(error).__name__}: {error}"
-        speaker.say("error", code="Drill.Failed", detail=detail, facts={})
+        failure = SmcError("Drill.Failed", f"{type(error).__name__}: {error}")
+        speaker.say("error", code=failure.code, detail=failure.detail, facts={})
         return 1
     _log(made)
     ended.set()  # first: whoever has read the result may close our input at once

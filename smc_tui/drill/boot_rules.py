@@ -50,6 +50,13 @@ def kernel(facts: Facts) -> Verdict:
     """Judge whether there is a kernel to boot."""
     there = [row for row in facts.probe["kernels"] if row["image"]]
     chosen = default_kernel(facts)
+    entries = facts.probe.get("tables", {}).get("fstab", [])
+    if (
+        not there
+        and mounted(facts, "/boot") is None
+        and any(row["point"] == "/boot" for row in entries)
+    ):
+        return unknown("/boot is a partition of its own and not mounted: mount it, drill again")
     if not there:
         return critical(
             "no kernel was found in /boot", "install one on the source: the copy would not boot"
@@ -231,7 +238,7 @@ RULES: tuple[Rule, ...] = (
     Rule(_S, "fstab", _B, "a device by its name", ("tables",), fstab),
     Rule(_S, "crypttab", _B, "a device by its name", ("tables",), crypttab),
     Rule(
-        _S, "LVM, RAID, LUKS, multipath", _B, "RAID, LUKS or multipath",
+        _S, "LVM, RAID, LUKS, multipath", Scope.HOST, "RAID, LUKS or multipath",
         ("stacking", "asked_disks"), stacking,
     ),
 )  # fmt: skip

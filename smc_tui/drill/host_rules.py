@@ -105,8 +105,13 @@ def left_out(facts: Facts) -> Verdict:
     if not copied:
         return unknown("the disks to be migrated are no block devices of the server")
     torn, left, remote = [], [], []
-    raids = [row for row in facts.probe["stacking"] if row["level"] in ("raid1", "raid10")]
-    mirrored = {name for row in raids for name in row["disks"]}
+    # One disk of a mirror has all its data, and several paths lead to the same disk.
+    whole = [
+        row
+        for row in facts.probe["stacking"]
+        if row["level"] == "raid1" or row["kind"] == "multipath"
+    ]
+    mirrored = {name for row in whole for name in row["disks"] if copied & set(row["disks"])}
     for row in facts.probe["filesystems"]:
         under = set(row["disks"])
         if row["remote"]:

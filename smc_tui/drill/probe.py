@@ -45,6 +45,17 @@ PROXY_FILES = (
     "/etc/dnf/dnf.conf",
     "/etc/sysconfig/proxy",
 )
+# Where kernels lie that GRUB does not start: unified images, boot loader entries, boards.
+OTHER_KERNELS = (
+    "/boot/EFI/Linux/*.efi",
+    "/boot/efi/EFI/Linux/*.efi",
+    "/efi/EFI/Linux/*.efi",
+    "/boot/*/*/linux",
+    "/efi/*/*/linux",
+    "/boot/firmware/vmlinuz*",
+    "/boot/firmware/kernel*.img",
+    "/boot/kernel*.img",
+)
 # What a file system is that has no blocks of this server's disks.
 REMOTE = re.compile(r"nfs.*|cifs|smb.*|ceph|glusterfs|9p|fuse\.(sshfs|s3fs|rclone|gluster.*)")
 BLOCK_TYPES = re.compile(
@@ -404,6 +415,8 @@ def kernels():
         if not files and release == running:
             # One name for every release, as Arch and Alpine have it.
             files = [p for p in images if not re.search(r"\d+\.\d+", os.path.basename(p))]
+        if not files and release == running:
+            files = [p for pattern in OTHER_KERNELS for p in sorted(glob.glob(pattern))]
         row = {"release": release, "image": files[0] if files else ""}
         row["initramfs"] = initramfs_of(release, row["image"])
         row.update(drivers(release))

@@ -63,6 +63,18 @@ CASES = [
     ("Disks left out", {"filesystems": [{**OTHER_DISK, "remote": True}]}, WARNING, "network"),
     ("Disks left out", {"filesystems": [ROOT, TORN]}, CRITICAL, "/srv"),
     ("Disks left out", {"filesystems": [TORN], "stacking": [MIRROR]}, PASSED, "everything"),
+    (
+        "Disks left out",
+        {"filesystems": [TORN], "stacking": [{**MIRROR, "kind": "multipath", "level": ""}]},
+        PASSED,
+        "everything",
+    ),
+    (
+        "Disks left out",
+        {"filesystems": [TORN], "stacking": [{**MIRROR, "level": "raid0"}]},
+        CRITICAL,
+        "/srv",
+    ),
     ("Disks left out", {"asked_disks": []}, UNKNOWN, "no block devices"),
     ("Firewall", {"firewall.active": ["ufw"]}, WARNING, "ufw"),
     ("Firewall", {"firewall.nft_denials": 3}, WARNING, "3 rules"),
@@ -77,6 +89,12 @@ CASES = [
     ("Swap", {"memory.swaps": []}, PASSED, "none"),
     ("Kernel", {"kernels.0.image": ""}, CRITICAL, "no kernel"),
     ("Kernel", {"kernels": []}, CRITICAL, "no kernel"),
+    (
+        "Kernel",
+        {"kernels": [], "tables.fstab": [{**PROBE["tables"]["fstab"][0], "point": "/boot"}]},
+        UNKNOWN,
+        "not mounted",
+    ),
     (
         "Kernel",
         {
