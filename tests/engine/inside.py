@@ -113,7 +113,8 @@ class Inside:
         self.log = logging.getLogger("inside")
 
         async def start(command, description, log, patience):
-            home.job_staging(description["job"]).mkdir(parents=True, exist_ok=True)
+            if "run" in description:  # a drill holds nothing at the destination
+                home.job_staging(description["job"]).mkdir(parents=True, exist_ok=True)
             self.puppets.append(Puppet(description))
             return self.puppets[-1]
 
