@@ -1,10 +1,11 @@
 """Migration drills: when one is owed, its worker, and what follows from its report.
 
-A job owes a drill until it has a run: its first start drills first, a start after a
-drill that failed or could not be made drills again, and once there is a run nothing
-does. So whether a drill stands before a start is told by the job's mode and its runs,
-never by a note that could be lost. What follows is told by ``Job.starting`` and the
-mode at the time; see ``drillbook`` for what is written when.
+Until it has a run a job owes a drill (``model.drill.owed``): its first start drills first,
+unless a drill by itself has passed within the last day; a start after a drill that failed
+or could not be made drills again; once there is a run nothing does. So whether a drill
+stands before a start is told by the job's mode, status, runs and latest report, never by a
+note that could be lost. What follows a drill is told by ``Job.starting`` and the mode at
+the time; see ``drillbook`` for what is written when.
 
 Stopping a drill is ending its process: it keeps nothing, and only reads.
 """
@@ -21,7 +22,7 @@ from smc_tui.engine.ledger import Ledger
 from smc_tui.engine.runs import Runs
 from smc_tui.engine.worker import Cancelled, Died, Document, Ending, Failed, Paused, Result, Worker
 from smc_tui.jobstore.requests import Request
-from smc_tui.model.drill import Level, Report
+from smc_tui.model.drill import Level, Report, owed
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Move, RunKind, Status
 from smc_tui.model.things import DrillMode, Job, Source, Wish
@@ -115,7 +116,7 @@ class Drills:
                 active.worker.end_after(patience)
 
     def _owed(self, job: Job) -> bool:
-        return job.settings.drill is not DrillMode.OFF and not self._store.runs(job.id)
+        return owed(job, bool(self._store.runs(job.id)), self._context.clock.now())
 
     # A drill from its start to its settlement
 

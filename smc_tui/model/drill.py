@@ -11,13 +11,25 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from smc_tui.model.units import bytes_text, duration_text, printable, rate_text
+from smc_tui.model.lifecycle import Status
+from smc_tui.model.things import DrillMode, Job
+from smc_tui.model.units import (
+    DAY,
+    bytes_text,
+    duration_text,
+    parse_instant,
+    printable,
+    rate_text,
+)
 
 Document = dict[str, Any]
 
 #: Bounds of a kept report: a text of an item, characters, and the items.
 LONGEST_TEXT = 1000
 MOST_ITEMS = 200
+
+#: A drill that has passed stands for the one before the first run for so long, seconds.
+COUNTS_FOR = DAY
 
 
 class Level(StrEnum):
@@ -137,6 +149,37 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
     return printable(value)[:LONGEST_TEXT]
+
+
+# Whether one is owed
+
+
+def owed(job: Job, has_runs: bool, now: float) -> bool:
+    """Tell whether a start of a job begins with a migration drill.
+
+    Until there is a run: with "drill only" every time, else unless one has passed lately.
+    Where the latest one did not pass or could not be made the job is not Ready.
+
+    Args:
+        job: the job.
+        has_runs: whether it has had a run.
+        now: the engine's clock, POSIX seconds.
+    """
+    mode = job.settings.drill
+    if mode is DrillMode.OFF or has_runs:
+        return False
+    if mode is DrillMode.ONLY or job.status is not Status.READY:
+        return True
+    return not _passed_since(job.drill_report, now - COUNTS_FOR)
+
+
+def _passed_since(report: Document, instant: float) -> bool:
+    if not report or report.get("result") == Level.CRITICAL:
+        return False
+    try:
+        return parse_instant(str(report.get("at"))) >= instant
+    except (ValueError, OverflowError):
+        return False
 
 
 # Reports in words

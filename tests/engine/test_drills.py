@@ -218,7 +218,26 @@ def test_a_cancel_outlives_the_engine(bench):
     bench.until(lambda: bench.store.jobs() == [])
 
 
-def test_a_scheduled_start_drills_and_a_drill_by_itself_leaves_it_set(bench):
+def test_a_drill_that_has_passed_stands_for_the_one_before_the_first_run(served):
+    drilled(served)
+    served.ask("job.drill", "web01-1")
+    served.script({"fail_at": 1, "code": "Link.Lost"})
+    assert served.refused("job.start", "web01-1") == "Link.Lost"
+    assert len(drills(served)) == 1
+    assert served.store.resource(served.store.job("web01-1").id) is not None
+
+
+def test_a_scheduled_start_drills(bench):
+    bench.start(time_lapse=3600)
+    bench.source()
+    soon = bench.store.engine().clock_now + HOUR
+    made = {"name": "web01-1", "start": soon, "interval": "7d", "drill": "before"}
+    bench.ask("job.create", "web01", **made)
+    bench.until_status("Waiting")
+    assert len(drills(bench)) == 1
+
+
+def test_a_drill_by_itself_leaves_a_scheduled_start_set(bench):
     bench.start(time_lapse=3600)
     bench.source()
     soon = bench.store.engine().clock_now + 4 * HOUR
@@ -227,7 +246,7 @@ def test_a_scheduled_start_drills_and_a_drill_by_itself_leaves_it_set(bench):
     bench.ask("job.drill", "web01-1")
     assert bench.store.job("web01-1").next_run == soon
     bench.until_status("Waiting")
-    assert len(drills(bench)) == 2
+    assert len(drills(bench)) == 1
     assert bench.store.runs(bench.store.job("web01-1").id)[0].started >= soon
 
 

@@ -19,16 +19,19 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from smc_tui.engine.worker import Failed, Result
 from smc_tui.jobstore import Home, RequestState
 from smc_tui.model.errors import SmcError
+from smc_tui.model.units import rfc3339
 from tests.engine.inside import DIED, Inside
+from tests.model.samples import NOW
 
 SHM = Path("/dev/shm")
+AT = rfc3339(NOW)
 REST = ("Ready", "DrillException", "InError")
 
 
 def report(level):
     item = {"area": "source", "name": "X", "level": level, "finding": "x", "threshold": "",
             "advice": ""}  # fmt: skip
-    return Result({"report": {"at": "now", "seconds": 1, "items": [item], "estimate": {}}})
+    return Result({"report": {"at": AT, "seconds": 1, "items": [item], "estimate": {}}})
 
 
 ENDINGS = {
@@ -50,6 +53,7 @@ class Drilling(RuleBasedStateMachine):
         self.inside = self.runner.run(self._open())
         self.state, self.mode, self.starting = "Ready", "before", False
         self.open = []
+        self.passed = False
 
     async def _open(self):
         inside = Inside(Home(self.folder / "home"), self.patch)
@@ -79,7 +83,8 @@ class Drilling(RuleBasedStateMachine):
         if not allowed:
             return
         self.open.append(request.id)
-        if self.mode == "off":
+        lately = self.passed and self.state == "Ready" and self.mode == "before"
+        if self.mode == "off" or lately:
             self.state, self.starting = "Running:Preparing", False
             return
         plain_again = verb == "job.retry" and not self.starting
@@ -107,6 +112,7 @@ class Drilling(RuleBasedStateMachine):
             return
         self.inside.puppet.end(ENDINGS[how])
         self.runner.run(self.inside.settle())
+        self.passed = how in ("Passed", "Warning") or (self.passed and how != "Critical")
         if how in ("Passed", "Warning"):
             self.state = "Running:Preparing" if self.starting else "Ready"
             self.starting = False
