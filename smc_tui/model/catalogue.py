@@ -345,6 +345,10 @@ CATALOGUE: dict[str, Entry] = {
         "the configuration has something wrong in it",
         "mend what is named, then: smc-tui config validate",
     ),
+    "Config.Unreadable": _usage(
+        "the configuration file cannot be read",
+        "check its path and permissions, or name another one: --config FILE",
+    ),
     "Engine.NotReachable": Entry(
         "no engine is running for this home folder",
         "start it: smc-tui engine start",

@@ -49,8 +49,18 @@ def _currency(value: Any) -> str:
     return value
 
 
+def _folder(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value or len(value) > 4096:
+        raise SmcError("Config.Invalid", "this is no path of a folder")
+    return value
+
+
 def _whole(low: int, high: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": low, "maximum": high}
+
+
+#: A text such as 6h, or seconds.
+_DURATION = {"type": ["string", "integer"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,10 @@ class Config:
     are then not shown at all.
     """
 
+    home: str = _option(
+        "home", "", _folder, {"type": "string", "format": "path"},
+        "Home folder; empty: smc-tui in the XDG state folder. Weaker than --home.",
+    )  # fmt: skip
     syncs_at_once: int = _option(
         "engine.syncs_at_once", 4, _count(1, 64), _whole(1, 64),
         "How many synchronisations run at once; others wait in a queue.",
@@ -90,7 +104,7 @@ class Config:
         "What stands before that amount.",
     )  # fmt: skip
     interval: int = _option(
-        "defaults.interval", settings.DEFAULT_INTERVAL, settings.interval, {"type": "string"},
+        "defaults.interval", settings.DEFAULT_INTERVAL, settings.interval, _DURATION,
         "Interval of a new job, 1h to 7d.",
     )  # fmt: skip
     keep: int = _option(
@@ -98,7 +112,7 @@ class Config:
         "Maximum of reserved images of a new job.",
     )  # fmt: skip
     valid: int = _option(
-        "defaults.valid", settings.DEFAULT_VALID, settings.valid, {"type": "string"},
+        "defaults.valid", settings.DEFAULT_VALID, settings.valid, _DURATION,
         "Valid time of a new job, 7d to 90d.",
     )  # fmt: skip
     limit_mbit: int = _option(

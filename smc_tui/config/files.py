@@ -1,0 +1,99 @@
+"""Which configuration file it is, its text, and the line a key stands on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from smc_tui.model.errors import SmcError
+
+#: Names the file where ``--config`` does not.
+ENVIRONMENT = "SMC_TUI_CONFIG"
+
+#: More than any configuration has; a device or a disk image named by mistake has more.
+LARGEST = 64 * 1024
+
+
+def chosen_file(given: Path | None, environ: Mapping[str, str]) -> tuple[Path, bool]:
+    """Return the configuration file, and whether it was named rather than found.
+
+    A named file must be there; the one of the XDG configuration folder need not.
+    """
+    named = given or environ.get(ENVIRONMENT)
+    if named:
+        return Path(named).expanduser().absolute(), True
+    # By hand, because importing platformdirs costs more than reading the file. The XDG
+    # rules say that a relative folder is to be ignored.
+    base = environ.get("XDG_CONFIG_HOME", "")
+    folder = Path(base) if base.startswith("/") else Path("~/.config").expanduser()
+    return (folder / "smc-tui" / "config.toml").absolute(), False
+
+
+def text_of(path: Path, *, named: bool) -> str | None:
+    """Return a configuration file's text; None where there is none and none was named.
+
+    Raises:
+        SmcError: Config.Unreadable, Config.Invalid (too large, or no UTF-8).
+    """
+    try:
+        with path.open("rb") as file:
+            found = file.read(LARGEST + 1)
+    except FileNotFoundError as error:
+        if not named:
+            return None
+        raise _unreadable(path, error) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if len(found) > LARGEST:
+        raise SmcError("Config.Invalid", f"{path}: larger than {LARGEST} bytes")
+    try:
+        return found.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = found[: error.start].count(b"\n") + 1
+        raise SmcError("Config.Invalid", f"{path}:{line}: not UTF-8") from error
+
+
+def _unreadable(path: Path, error: OSError) -> SmcError:
+    return SmcError("Config.Unreadable", f"{path}: {error.strerror or os.strerror(error.errno)}")
+
+
+def parsed(text: str, path: Path) -> dict[str, Any]:
+    """Return what a TOML text says.
+
+    Raises:
+        SmcError: Config.Invalid: it is no TOML.
+    """
+    # Here, because most machines have no file, and then nobody pays for the import.
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise SmcError("Config.Invalid", f"{path}: nested too deeply") from None
+    except ValueError as error:
+        raise SmcError("Config.Invalid", f"{path}: {error}") from error
+
+
+def line_of(text: str, parts: Sequence[str]) -> int | None:
+    """Return the line on which a key of a valid TOML text gets its value.
+
+    tomllib tells no positions. The line is the first one whose end makes a valid text
+    that has the key, which holds whatever strings, comments or tables are before it.
+    """
+    import tomllib
+
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        if parts[-1] not in line:
+            continue
+        try:
+            found: Any = tomllib.loads("\n".join(lines[:number]))
+        except ValueError:
+            continue
+        for part in parts:
+            found = found.get(part) if isinstance(found, dict) else None
+        if found is not None:
+            return number
+    return None
