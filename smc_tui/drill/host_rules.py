@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from smc_tui.drill.facts import Facts
 from smc_tui.drill.rules import (
     Rule,
@@ -65,24 +67,37 @@ def memory(facts: Facts) -> Verdict:
 
 
 def space(facts: Facts) -> Verdict:
-    """Judge the file systems' room."""
-    return _filled(facts, "size", "available", "room", "delete files")
+    """Judge the file systems' room, counted as df does: what root alone may use is no room."""
+    shares = {
+        row["point"]: row["used"] / (row["used"] + row["available"])
+        for row in _writable(facts)
+        if "available" in row and row.get("used")
+    }
+    return _filled(shares, "room", "delete files")
 
 
 def inodes(facts: Facts) -> Verdict:
     """Judge the file systems' inodes."""
-    return _filled(facts, "inodes", "inodes_free", "inodes", "delete files, small ones first")
+    shares = {
+        row["point"]: 1 - row["inodes_free"] / row["inodes"]
+        for row in _writable(facts)
+        if "inodes_free" in row and row.get("inodes")
+    }
+    return _filled(shares, "inodes", "delete files, small ones first")
 
 
-def _filled(facts: Facts, total: str, free: str, what: str, advice: str) -> Verdict:
-    rows = [row for row in facts.probe["filesystems"] if row.get(total) and not row["read_only"]]
-    if not rows:
+def _writable(facts: Facts) -> list[dict[str, Any]]:
+    return [row for row in facts.probe["filesystems"] if not row["read_only"]]
+
+
+def _filled(shares: dict[str, float], what: str, advice: str) -> Verdict:
+    """Judge how much is in use, 0 to 1, by mount point."""
+    if not shares:
         return unknown(f"no file system tells its {what}")
-    shares = {row["point"]: 1 - row[free] / row[total] for row in rows if free in row}
     full = [f"{point} ({share:.1%})" for point, share in shares.items() if share > FILLED]
     if full:
         return warning(f"nearly no {what} left on {named(full)}", advice)
-    point, share = max(shares.items(), key=lambda each: each[1], default=("/", 0.0))
+    point, share = max(shares.items(), key=lambda each: each[1])
     return passed(f"the fullest of {len(shares)} is {point}: {share:.0%} in use")
 
 
