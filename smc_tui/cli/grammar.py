@@ -19,34 +19,63 @@ from smc_tui.model.units import parse_duration
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-#: name of the option -> what it says in help.
-GLOBAL_OPTIONS = {
-    "--home": "Home folder (default: $SMC_TUI_HOME, else the XDG state folder).",
-    "--json": "Print exactly one JSON document on standard output.",
-    "--no-start": "Do not start the engine when none runs.",
-    "--no-input": "Never ask; fail where a question would come.",
-    "--ascii": "Draw and write with ASCII alone.",
+_FLAG: dict[str, Any] = {"is_flag": True}
+
+
+#: name of the option -> what it says in help, what kind of option it is.
+GLOBAL_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "--home": (
+        "Home folder (default: $SMC_TUI_HOME, what is configured, or the XDG state folder).",
+        {"metavar": "DIR"},
+    ),
+    "--config": (
+        "Configuration file (default: $SMC_TUI_CONFIG, or the one in the XDG folder).",
+        {"metavar": "FILE"},
+    ),
+    "--set": (
+        "Set an option of the configuration for this command; may be repeated.",
+        {"metavar": "KEY=VALUE", "multiple": True},
+    ),
+    "--json": ("Print exactly one JSON document on standard output.", _FLAG),
+    "--no-start": ("Do not start the engine when none runs.", _FLAG),
+    "--no-input": ("Never ask; fail where a question would come.", _FLAG),
+    "--ascii": ("Draw and write with ASCII alone.", _FLAG),
 }
 
-_EPILOG = "Global options, here or before the noun: --home --json --no-start --no-input --ascii."
+_EPILOG = f"Global options, here or before the noun: {' '.join(GLOBAL_OPTIONS)}."
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """Put a global option where it is looked for, wherever it stood on the line."""
-    if value == "":
-        raise click.BadParameter("an empty text is no folder")
-    if value and not context.resilient_parsing:
+    if value == "" and not context.resilient_parsing:
+        raise click.BadParameter("an empty text is no path")
+    if value:
         session = context.find_object(Session)
-        assert session is not None, "app.run gives every command its session"
-        session.choose(str(parameter.name), value)
+        # There is none where the grammar is only described: help, man page, tables.
+        if session is not None:
+            session.choose(str(parameter.name), _pairs(value) if parameter.multiple else value)
     return value
+
+
+def _pairs(given: Sequence[str]) -> list[tuple[str, str]]:
+    """Take each ``KEY=VALUE`` apart.
+
+    Raises:
+        click.BadParameter: a text is none.
+    """
+    pairs = []
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not (key.strip() and equals):
+            raise click.BadParameter(f"{text!r} is no KEY=VALUE, such as retry.attempts=0")
+        pairs.append((key.strip(), value))
+    return pairs
 
 
 def global_options(*, hidden: bool) -> list[click.Parameter]:
     """Return the options that every command takes."""
     made: list[click.Parameter] = []
-    for flag, text in GLOBAL_OPTIONS.items():
-        kind: dict[str, Any] = {"metavar": "DIR"} if flag == "--home" else {"is_flag": True}
+    for flag, (text, kind) in GLOBAL_OPTIONS.items():
         made.append(
             click.Option(
                 [flag], expose_value=False, callback=_remember, help=text, hidden=hidden, **kind

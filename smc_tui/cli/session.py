@@ -7,12 +7,14 @@ finish    stay until it has ended; ^C leaves, the engine goes on
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from smc_tui import config
 from smc_tui.cli.output import Output
 from smc_tui.jobstore import Home, JobStore, Request
 from smc_tui.jobstore.presence import wake
@@ -54,18 +56,6 @@ class Detached(Interrupted):
         super().__init__(f"{what} goes on in the engine")
 
 
-def _configured() -> Config:
-    """Return what was configured; the defaults in an installation without that room."""
-    try:
-        room = import_module("smc_tui.config")
-    except ModuleNotFoundError as error:
-        if error.name != "smc_tui.config":
-            raise
-        return Config()
-    found: Config = room.load_config()
-    return found
-
-
 class Session:
     """What one command was told and what it holds open."""
 
@@ -74,13 +64,25 @@ class Session:
         self.may_start = True
         self.may_ask = True
         self.home_given: str | None = None
+        self.config_given: Path | None = None
+        self.flags: dict[str, str] = {}
         self._store: JobStore | None = None
         self._config: Config | None = None
 
     def choose(self, option: str, value: Any) -> None:
-        """Take the value of a global option."""
+        """Take the value of a global option.
+
+        Raises:
+            SmcError: Config.Invalid: ``--set`` with no such option, or no such value.
+        """
         if option == "home":
             self.home_given = str(value)
+        elif option == "config":
+            self.config_given = Path(value).expanduser().absolute()
+        elif option == "set":
+            for key, text in value:
+                config.check_flag(key, text)
+                self.flags[key] = text
         elif option == "json":
             self.out.json = True
         elif option == "ascii":
@@ -98,8 +100,12 @@ class Session:
 
     @property
     def home(self) -> Home:
-        """The home folder this command works on."""
-        return Home.find(self.home_given)
+        """The home folder this command works on.
+
+        Raises:
+            SmcError: Config.*: none was given, and the one configured cannot be read.
+        """
+        return Home.find(self.home_given or self.config.home or None)
 
     @property
     def store(self) -> JobStore:
@@ -120,8 +126,18 @@ class Session:
             SmcError: Config.*.
         """
         if self._config is None:
-            self._config = _configured()
+            self._config = config.load_config(self.flags, self.config_given)
         return self._config
+
+    @property
+    def engine_options(self) -> list[str]:
+        """The options with which an engine is configured as this command is."""
+        file, named = config.chosen_file(self.config_given, os.environ)
+        # An absolute path: the engine lives in / and has this command's environment.
+        chosen = ["--config", str(file)] if named else []
+        for key, text in self.flags.items():
+            chosen += ["--set", f"{key}={text}"]
+        return chosen
 
     # The engine
 
@@ -138,7 +154,7 @@ class Session:
         # Here, because most commands find one running and need no subprocess module.
         from smc_tui.cli import launch
 
-        if launch.start(self.home):
+        if launch.start(self.home, options=self.engine_options):
             self.out.talk(f"Started the engine for {self.home.path}.")
 
     def ask(

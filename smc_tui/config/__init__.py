@@ -8,15 +8,15 @@ The table of options itself is ``model.options``. Whoever only wants the values 
 """
 
 from smc_tui.config.files import ENVIRONMENT, chosen_file
-from smc_tui.config.reading import Fault, Reading, Value, load_config, read, spoken
+from smc_tui.config.reading import Fault, Reading, Value, check_flag, load_config, read
 
 __all__ = [
     "ENVIRONMENT",
     "Fault",
     "Reading",
     "Value",
+    "check_flag",
     "chosen_file",
     "load_config",
     "read",
-    "spoken",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,7 @@ def text_of(path: Path, *, named: bool) -> str | None:
 
 
 def _unreadable(path: Path, error: OSError) -> SmcError:
-    return SmcError("Config.Unreadable", f"{path}: {error.strerror or os.strerror(error.errno)}")
+    return SmcError("Config.Unreadable", f"{path}: {error.strerror or 'it cannot be read'}")
 
 
 def parsed(text: str, path: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 from smc_tui.config import files
 from smc_tui.model.errors import SmcError
 from smc_tui.model.options import OPTIONS, Config, Option
+from smc_tui.model.units import printable
 
 DEFAULT = "default"
 FLAG = "--set"
@@ -34,8 +35,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _WORDS = {"string": "a text", "integer": "a whole number", "number": "a number"}
 #: What TOML's integers are; Python's have no end, and some cannot even be printed.
 _LARGEST = 2**63
-#: Faults told one by one; the rest is counted.
-MOST = 20
+#: Faults whose lines are looked for, and that an error's facts have.
+MOST = 100
+#: Faults told in an error's one line; the rest is counted.
+_TOLD = 3
 _DETAIL = 160
 
 
@@ -100,11 +103,14 @@ class Reading:
         """Return what can be used of it, faults or not."""
         return Config(**{each.option.name: each.value for each in self.values})
 
-    def changed(self) -> dict[str, Any]:
-        """Return the values that are not the defaults, by key."""
-        return {
-            each.option.key: each.value for each in self.values if each.value != each.option.default
-        }
+    def summary(self) -> str:
+        """Return in one line where values come from that are not the defaults."""
+        told = [
+            f"{each.option.key} = {each.value!r} ({each.origin})"
+            for each in self.values
+            if each.origin != DEFAULT
+        ]
+        return printable(", ".join(told)) or "nothing"
 
 
 def load_config(
@@ -163,11 +169,22 @@ def read(
     return Reading(file, text is not None, named, tuple(values.values()), tuple(faults), flags)
 
 
+def check_flag(key: str, text: str) -> None:
+    """See that ``--set`` names an option and a value that it may have.
+
+    Raises:
+        SmcError: Config.Invalid.
+    """
+    faults = [each for each in _Flags({key: text}).read() if isinstance(each, Fault)]
+    if faults:
+        raise error_of(faults)
+
+
 def error_of(faults: Sequence[Fault]) -> SmcError:
-    """Return all faults as one error."""
-    told = [each.line for each in faults[:MOST]]
-    if len(faults) > MOST:
-        told.append(f"and {len(faults) - MOST} more")
+    """Return all faults as one error: the first in its line, all in its facts."""
+    told = [each.line for each in faults[:_TOLD]]
+    if len(faults) > _TOLD:
+        told.append(f"and {len(faults) - _TOLD} more")
     documents = [each.document() for each in faults[:MOST]]
     return SmcError("Config.Invalid", "; ".join(told), faults=documents)
 

@@ -35,6 +35,7 @@ from smc_tui.jobstore.writer import JobWriter
 from smc_tui.model import schedule
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Move, RunKind, Status
+from smc_tui.model.options import Config, changed
 from smc_tui.model.things import Job
 from smc_tui.model.units import MINUTE
 
@@ -61,10 +62,16 @@ class Engine:
     """One home's engine. Create it with the claim held; ``run`` it once."""
 
     def __init__(
-        self, claim: Claim, store: JobWriter, clock: Clock, seams: Seams, log: logging.Logger
+        self,
+        claim: Claim,
+        store: JobWriter,
+        clock: Clock,
+        seams: Seams,
+        log: logging.Logger,
+        config: Config | None = None,
     ) -> None:
         self._claim = claim
-        self._context = Context(store.home, store, clock, seams, log)
+        self._context = Context(store.home, store, clock, seams, log, config or Config())
         self._store = store
         self._ledger = Ledger(store, clock)
         self._keeper = Keeper(self._context, self._ledger)
@@ -107,7 +114,10 @@ class Engine:
             loop.add_signal_handler(number, self.stop)
         with self._store.transaction():
             self._store.engine_started(__version__, clock.now(), clock.offset(), clock.factor)
-            self._ledger.event(ENGINE, "engine started", __version__, time_lapse=clock.factor)
+            self._ledger.event(
+                ENGINE, "engine started", __version__,
+                time_lapse=clock.factor, config=changed(self._context.config),
+            )  # fmt: skip
         try:
             await self.recover()
             waker = self._claim.serve()

@@ -154,3 +154,11 @@ def _row(each: Field[Any]) -> Option:
 
 #: Every option, in the order of the documentation.
 OPTIONS: tuple[Option, ...] = tuple(_row(each) for each in fields(Config))
+
+
+def changed(config: Config) -> dict[str, Any]:
+    """Return the values that are not the defaults, by key; JSON values."""
+    values = {option.key: getattr(config, option.name) for option in OPTIONS}
+    return {
+        option.key: values[option.key] for option in OPTIONS if values[option.key] != option.default
+    }
