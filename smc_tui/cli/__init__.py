@@ -11,7 +11,7 @@ either submitted its request, which the engine then carries out, or has not.
 ``output``    standard output and standard error, printable whatever comes
 ``launch``    starting the engine, finding out that it stopped
 ``words``, ``pages``, ``tables``, ``progress``   documents as a person reads them
-``sources``, ``jobs``, ``images``, ``stores``, ``engines``   the nouns
+``sources``, ``jobs``, ``images``, ``stores``, ``engines``, ``configs``   the nouns
 ``demo``      the whole way in one command
 
 Start-up is most of a command's run time, so a noun's module is imported when that

@@ -34,6 +34,7 @@ NOUNS = {
     "resource": "smc_tui.cli.resources:noun",
     "store": "smc_tui.cli.stores:noun",
     "engine": "smc_tui.cli.engines:noun",
+    "config": "smc_tui.cli.configs:noun",
     "demo": "smc_tui.cli.demo:demo",
 }
 

@@ -3,11 +3,12 @@
     python -m smc_tui.cli.reference README.md     writes them anew, in their places
 
 A place is what stands between ``<!-- commands -->`` and ``<!-- /commands -->``; the
-same for ``exit-codes``. A test holds that they are fresh.
+same for ``exit-codes`` and ``options``. A test holds that they are fresh.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import click
 from smc_tui.cli.app import PIPE_CLOSED, root
 from smc_tui.cli.main import INTERRUPTED
 from smc_tui.model.catalogue import ExitCode
+from smc_tui.model.options import OPTIONS
 
 EXIT_MEANINGS = {
     ExitCode.OK: "it was done, or, without `--wait`, the engine has accepted it",
@@ -49,13 +51,27 @@ def exit_codes_table() -> str:
     return "\n".join(lines)
 
 
+def options_table() -> str:
+    """Return every option of the configuration with its default and its meaning."""
+    lines = ["| option | default | meaning |", "|---|---|---|"]
+    for option in OPTIONS:
+        default = json.dumps(option.shown(option.default))
+        lines.append(f"| `{option.key}` | `{default}` | {option.text} |")
+    return "\n".join(lines)
+
+
 def refreshed(text: str) -> str:
     """Return a README with its tables written anew.
 
     Raises:
         ValueError: a place is missing.
     """
-    for place, table in (("commands", commands_table()), ("exit-codes", exit_codes_table())):
+    tables = {
+        "commands": commands_table(),
+        "exit-codes": exit_codes_table(),
+        "options": options_table(),
+    }
+    for place, table in tables.items():
         start, end = f"<!-- {place} -->\n", f"\n<!-- /{place} -->"
         before, found, rest = text.partition(start)
         _, closed, after = rest.partition(end)

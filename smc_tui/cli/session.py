@@ -78,7 +78,7 @@ class Session:
         if option == "home":
             self.home_given = str(value)
         elif option == "config":
-            self.config_given = Path(value).expanduser().absolute()
+            self.config_given = Path(value)
         elif option == "set":
             for key, text in value:
                 config.check_flag(key, text)
@@ -105,7 +105,11 @@ class Session:
         Raises:
             SmcError: Config.*: none was given, and the one configured cannot be read.
         """
-        return Home.find(self.home_given or self.config.home or None)
+        return self.home_of(None if self.home_given else self.config)
+
+    def home_of(self, configured: Config | None) -> Home:
+        """Return the home folder, by the command line or else as configured."""
+        return Home.find(self.home_given or (configured.home if configured else "") or None)
 
     @property
     def store(self) -> JobStore:
@@ -115,7 +119,18 @@ class Session:
             SmcError: Home.*, JobStore.*.
         """
         if self._store is None:
-            self._store = JobStore.open(self.home)
+            self.store_of(self.home)
+        assert self._store is not None, "it was opened"
+        return self._store
+
+    def store_of(self, home: Home) -> JobStore:
+        """Return the job store of a home, which this command closes.
+
+        Raises:
+            SmcError: Home.*, JobStore.*.
+        """
+        self.close()
+        self._store = JobStore.open(home)
         return self._store
 
     @property

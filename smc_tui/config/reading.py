@@ -147,17 +147,15 @@ def read(
         located: also find the lines of good values, which takes longer.
 
     Raises:
-        SmcError: Config.Unreadable; Config.Invalid when the file is no TOML at all.
+        SmcError: Config.Unreadable.
     """
     flags = flags or {}
     environ = os.environ if environ is None else environ
     file, named = files.chosen_file(path, environ)
-    text = files.text_of(file, named=named)
-    layers = [
-        *([_File(file, text, located)] if text is not None else []),
-        _Environment(environ),
-        _Flags(flags),
-    ]
+    text = files.bytes_of(file, named=named)
+    layers: list[_Layer] = [_Environment(environ), _Flags(flags)]
+    if text is not None:
+        layers.insert(0, _File(file, text, located))
     values = {option.key: Value(option, option.default, DEFAULT) for option in OPTIONS}
     faults: list[Fault] = []
     for layer in layers:
@@ -198,14 +196,22 @@ class _Layer:
 
 
 class _File(_Layer):
-    def __init__(self, path: Path, text: str, located: bool) -> None:
+    def __init__(self, path: Path, found: bytes, located: bool) -> None:
         self._path = path
-        self._text = text
+        self._bytes = found
+        self._text = ""
         self._located = located
         self._told = 0
 
     def read(self) -> Iterator[Value | Fault]:
-        for parts, value in _leaves(files.parsed(self._text, self._path)):
+        try:
+            self._text = files.text_of(self._bytes)
+            table = files.parsed(self._text)
+        except files.Unfit as error:
+            where = f"{self._path}:{error.line}" if error.line else str(self._path)
+            yield Fault("", where, _cut(error.detail))
+            return
+        for parts, value in _leaves(table):
             key = ".".join(part if _BARE.fullmatch(part) else repr(part) for part in parts)
             option = _BY_KEY.get(key)
             if option is None:
@@ -218,7 +224,7 @@ class _File(_Layer):
                 continue
             if option.schema.get("format") == "path" and kept:
                 # Of a file that says "../big", not of the folder one happens to be in.
-                kept = str(self._path.parent / Path(kept).expanduser())
+                kept = str(self._path.parent / files.expanded(Path(kept)))
             yield Value(option, kept, self._place(parts) if self._located else str(self._path))
 
     def _fault(self, key: str, parts: Sequence[str], detail: str) -> Fault:
@@ -316,9 +322,25 @@ def _leaves(
 def _unknown(key: str, value: Any) -> str:
     """Return that there is no such option, and which one may have been meant."""
     table = isinstance(value, dict)
+    if key in _SECTIONS:
+        return f"{_shown(value)} is not a table; write [{key}] and its options below"
     near = difflib.get_close_matches(key, sorted(_SECTIONS) if table else list(_BY_KEY), 1)
     what = "there is no such table" if table else "there is no such option"
     return f"{what}; did you mean {near[0]}?" if near else what
+
+
+def strays(environ: Mapping[str, str]) -> list[Fault]:
+    """Return variables of the environment that look like an option's, misspelt.
+
+    No faults, because the environment is everybody's; something to be told of.
+    """
+    known = {option.environment: option.key for option in OPTIONS}
+    found = []
+    for name in sorted(environ.keys() - known.keys() - {files.ENVIRONMENT}):
+        near = name.startswith("SMC_TUI_") and difflib.get_close_matches(name, known, 1, 0.85)
+        if near:
+            found.append(Fault(known[near[0]], name, f"ignored; did you mean {near[0]}?"))
+    return found
 
 
 def _shown(value: Any) -> str:

@@ -242,6 +242,14 @@ class JobStore:
         )
         return None if row is None else EngineRow(*row)
 
+    def engine_config(self) -> dict[str, Any]:
+        """Return what the last engine was configured with: values by key, without defaults."""
+        row = self._one(
+            "SELECT * FROM events WHERE action = 'engine started' ORDER BY id DESC LIMIT 1"
+        )
+        found = rows.event_of(row).facts.get("config") if row is not None else None
+        return found if isinstance(found, dict) else {}
+
     # Documents
 
     def source_document(self, ref: str) -> Document:

@@ -14,6 +14,7 @@ from typing import Any
 
 from smc_tui.model import settings
 from smc_tui.model.errors import SmcError
+from smc_tui.model.units import duration_text
 
 _KEY = "key"
 _CHECK = "check"
@@ -59,8 +60,10 @@ def _whole(low: int, high: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": low, "maximum": high}
 
 
-#: A text such as 6h, or seconds.
-_DURATION = {"type": ["string", "integer"]}
+def _duration(low: int, high: int) -> dict[str, Any]:
+    """A text such as 6h, or seconds."""
+    pattern = r"^\s*(\d+\s*[smhdSMHD]\s*)+$"
+    return {"type": ["string", "integer"], "minimum": low, "maximum": high, "pattern": pattern}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,8 @@ class Config:
         "What stands before that amount.",
     )  # fmt: skip
     interval: int = _option(
-        "defaults.interval", settings.DEFAULT_INTERVAL, settings.interval, _DURATION,
+        "defaults.interval", settings.DEFAULT_INTERVAL, settings.interval,
+        _duration(*settings.INTERVAL),
         "Interval of a new job, 1h to 7d.",
     )  # fmt: skip
     keep: int = _option(
@@ -112,7 +116,8 @@ class Config:
         "Maximum of reserved images of a new job.",
     )  # fmt: skip
     valid: int = _option(
-        "defaults.valid", settings.DEFAULT_VALID, settings.valid, _DURATION,
+        "defaults.valid", settings.DEFAULT_VALID, settings.valid,
+        _duration(*settings.VALID),
         "Valid time of a new job, 7d to 90d.",
     )  # fmt: skip
     limit_mbit: int = _option(
@@ -121,7 +126,7 @@ class Config:
     )  # fmt: skip
     compression: str = _option(
         "defaults.compression", settings.AUTO, settings.compression,
-        {"type": ["string", "integer"]},
+        {"type": ["string", "integer"], "minimum": 0, "maximum": 10, "pattern": "^(auto|\\d|10)$"},
         "Compression of a new job's link: auto, or 0 to 10.",
     )  # fmt: skip
     drill: str = _option(
@@ -145,6 +150,11 @@ class Option:
     def environment(self) -> str:
         """The environment variable: ``SMC_TUI_RETRY_ATTEMPTS``."""
         return "SMC_TUI_" + self.key.replace(".", "_").upper()
+
+    def shown(self, value: Any) -> Any:
+        """Return a value as a person writes it: seconds that may be a text are ``6h``."""
+        is_duration = isinstance(self.default, int) and "string" in self.schema.get("type", ())
+        return duration_text(value) if is_duration else value
 
 
 def _row(each: Field[Any]) -> Option:
