@@ -12,6 +12,7 @@ either submitted its request, which the engine then carries out, or has not.
 ``launch``    starting the engine, finding out that it stopped
 ``words``, ``pages``, ``tables``, ``progress``   documents as a person reads them
 ``sources``, ``jobs``, ``images``, ``stores``, ``engines``, ``configs``   the nouns
+``doctor``    what this machine has: looked at in ``machine``, judged in ``health``
 ``demo``      the whole way in one command
 
 Start-up is most of a command's run time, so a noun's module is imported when that

@@ -35,6 +35,7 @@ NOUNS = {
     "store": "smc_tui.cli.stores:noun",
     "engine": "smc_tui.cli.engines:noun",
     "config": "smc_tui.cli.configs:noun",
+    "doctor": "smc_tui.cli.doctor:doctor",
     "demo": "smc_tui.cli.demo:demo",
 }
 
