@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import click
 
 from smc_tui import __version__
-from smc_tui.cli.grammar import Root
+from smc_tui.cli.grammar import COMPLETE, Root
 from smc_tui.cli.main import INTERRUPTED
 from smc_tui.cli.output import Closed, settle_streams
 from smc_tui.cli.session import Interrupted, Session
@@ -36,6 +36,7 @@ NOUNS = {
     "engine": "smc_tui.cli.engines:noun",
     "config": "smc_tui.cli.configs:noun",
     "doctor": "smc_tui.cli.doctor:doctor",
+    "completion": "smc_tui.cli.completion:completion",
     "demo": "smc_tui.cli.demo:demo",
 }
 
@@ -59,6 +60,12 @@ def run(arguments: Sequence[str]) -> int:
     # Known before parsing, because the parser's own errors must be documents too.
     session.out.json = "--json" in arguments
     try:
+        if COMPLETE in os.environ:
+            # Here, because it is a shell that asks, and no other command has to pay for it.
+            from smc_tui.cli.completion import answer
+
+            answer(root, session)
+            return ExitCode.OK
         return _run(list(arguments), session)
     except Closed:
         _drop_output()

@@ -17,6 +17,9 @@ from smc_tui.model.actions import ACTIONS, ActionId, Friction
 from smc_tui.model.errors import SmcError
 from smc_tui.model.units import parse_duration
 
+#: The variable in which a shell asks for completion.
+COMPLETE = "_SMC_TUI_COMPLETE"
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _FLAG: dict[str, Any] = {"is_flag": True}
@@ -84,7 +87,24 @@ def global_options(*, hidden: bool) -> list[click.Parameter]:
     return made
 
 
-class Verb(click.Command):
+class Completing(click.Command):
+    """A command whose parameters are completed with what is there."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Return a context; while completing, one whose parameters know how they are."""
+        session = parent.find_object(Session) if parent else extra.get("obj")
+        if isinstance(session, Session) and session.attach is not None:
+            session.attach(self)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+class Verb(Completing):
     """A command that also takes the global options."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -93,7 +113,7 @@ class Verb(click.Command):
         self.epilog = self.epilog or _EPILOG
 
 
-class Noun(click.Group):
+class Noun(Completing, click.Group):
     """A group of verbs."""
 
     command_class = Verb
@@ -109,7 +129,7 @@ class Noun(click.Group):
         return sorted(self.commands, key=lambda name: self._order.get(name, len(self._order)))
 
 
-class Root(click.Group):
+class Root(Completing, click.Group):
     """The top: nouns, each imported when it is used."""
 
     def __init__(self, *args: Any, nouns: dict[str, str], **kwargs: Any) -> None:

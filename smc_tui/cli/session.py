@@ -66,6 +66,8 @@ class Session:
         self.home_given: str | None = None
         self.config_given: Path | None = None
         self.flags: dict[str, str] = {}
+        #: While a shell asks for completion: gives a command what its words are found with.
+        self.attach: Callable[[Any], None] | None = None
         self._store: JobStore | None = None
         self._config: Config | None = None
 

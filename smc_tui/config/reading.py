@@ -6,7 +6,6 @@ file with a slip in it is a slip whatever the environment says today.
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -324,6 +323,9 @@ def _unknown(key: str, value: Any) -> str:
     table = isinstance(value, dict)
     if key in _SECTIONS:
         return f"{_shown(value)} is not a table; write [{key}] and its options below"
+    # Here, because it is slow to import, and most configurations have no slips.
+    import difflib
+
     near = difflib.get_close_matches(key, sorted(_SECTIONS) if table else list(_BY_KEY), 1)
     what = "there is no such table" if table else "there is no such option"
     return f"{what}; did you mean {near[0]}?" if near else what
@@ -334,6 +336,8 @@ def strays(environ: Mapping[str, str]) -> list[Fault]:
 
     No faults, because the environment is everybody's; something to be told of.
     """
+    import difflib
+
     known = {option.environment: option.key for option in OPTIONS}
     found = []
     for name in sorted(environ.keys() - known.keys() - {files.ENVIRONMENT}):
