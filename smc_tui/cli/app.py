@@ -15,15 +15,12 @@ from collections.abc import Sequence
 import click
 
 from smc_tui import __version__
+from smc_tui.cli.endings import INTERRUPTED, PIPE_CLOSED
 from smc_tui.cli.grammar import COMPLETE, Root
-from smc_tui.cli.main import INTERRUPTED
 from smc_tui.cli.output import Closed, settle_streams
 from smc_tui.cli.session import Interrupted, Session
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.errors import SmcError
-
-#: Ended by a closed pipe, as a shell counts signals.
-PIPE_CLOSED = 141
 
 TRACEBACK = "SMC_TUI_TRACEBACK"
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import click
 
-from smc_tui.cli.app import PIPE_CLOSED, root
-from smc_tui.cli.main import INTERRUPTED
+from smc_tui.cli.app import root
+from smc_tui.cli.endings import INTERRUPTED, PIPE_CLOSED
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.options import OPTIONS
 

@@ -19,10 +19,11 @@ from typing import Any
 
 import click
 
+from smc_tui.cli.frames import Bar, Follower, Frame
 from smc_tui.cli.grammar import Function
 from smc_tui.cli.jobwait import ENGINE_LOOK, LOOK, brief
 from smc_tui.cli.onejob import carry_out, document, images_going, loss, refuse_early, run_line
-from smc_tui.cli.progress import Bar, Follower, Frame, following
+from smc_tui.cli.progress import following
 from smc_tui.cli.session import Deadline, Detached, Session
 from smc_tui.cli.words import job_status, job_word, percent
 from smc_tui.jobstore import JobStore, Request
