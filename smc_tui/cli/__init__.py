@@ -14,6 +14,8 @@ either submitted its request, which the engine then carries out, or has not.
 ``words``, ``pages``, ``tables``, ``drawing``   documents as a person reads them
 ``progress``, ``frames``, ``live``   what is seen while something goes on
 ``sources``, ``jobs``, ``images``, ``stores``, ``engines``, ``configs``   the nouns
+``completion``, ``manual``   for shells and for man, from the ``tree`` of commands
+``reference`` the README's tables, likewise
 ``doctor``    what this machine has: looked at in ``machine``, judged in ``health``
 ``demo``      the whole way in one command
 

@@ -34,6 +34,7 @@ NOUNS = {
     "config": "smc_tui.cli.configs:noun",
     "doctor": "smc_tui.cli.doctor:doctor",
     "completion": "smc_tui.cli.completion:completion",
+    "man": "smc_tui.cli.manual:man",
     "demo": "smc_tui.cli.demo:demo",
 }
 
