@@ -15,15 +15,12 @@ from collections.abc import Sequence
 import click
 
 from smc_tui import __version__
-from smc_tui.cli.grammar import Root
-from smc_tui.cli.main import INTERRUPTED
+from smc_tui.cli.endings import INTERRUPTED, PIPE_CLOSED
+from smc_tui.cli.grammar import COMPLETE, Root
 from smc_tui.cli.output import Closed, settle_streams
 from smc_tui.cli.session import Interrupted, Session
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.errors import SmcError
-
-#: Ended by a closed pipe, as a shell counts signals.
-PIPE_CLOSED = 141
 
 TRACEBACK = "SMC_TUI_TRACEBACK"
 
@@ -32,8 +29,13 @@ NOUNS = {
     "source": "smc_tui.cli.sources:noun",
     "job": "smc_tui.cli.jobs:noun",
     "image": "smc_tui.cli.images:noun",
+    "resource": "smc_tui.cli.resources:noun",
     "store": "smc_tui.cli.stores:noun",
     "engine": "smc_tui.cli.engines:noun",
+    "config": "smc_tui.cli.configs:noun",
+    "doctor": "smc_tui.cli.doctor:doctor",
+    "completion": "smc_tui.cli.completion:completion",
+    "man": "smc_tui.cli.manual:man",
     "demo": "smc_tui.cli.demo:demo",
 }
 
@@ -73,6 +75,12 @@ def run(arguments: Sequence[str]) -> int:
     # Known before parsing, because the parser's own errors must be documents too.
     session.out.json = "--json" in arguments
     try:
+        if COMPLETE in os.environ:
+            # Here, because it is a shell that asks, and no other command has to pay for it.
+            from smc_tui.cli.completion import answer
+
+            answer(root, session)
+            return ExitCode.OK
         return _run(list(arguments), session)
     except Closed:
         _drop_output()

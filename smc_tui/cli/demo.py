@@ -105,7 +105,7 @@ def _ending_as_interrupt() -> Iterator[None]:
 @contextmanager
 def _engine(session: Session) -> Iterator[None]:
     """Run an engine with a fast clock for the time of the demo."""
-    if not launch.start(session.home, TIME_LAPSE):
+    if not launch.start(session.home, TIME_LAPSE, options=session.engine_options):
         raise SmcError("Engine.AlreadyRunning", "the demo needs an engine with a clock of its own")
     try:
         yield

@@ -33,7 +33,7 @@ def run(session: Session, time_lapse: float | None) -> None:
     For a service manager. Running jobs stop at a safe point when it ends and go on
     when the next engine starts.
     """
-    line = launch.command(session.home, time_lapse)
+    line = launch.command(session.home, time_lapse, session.engine_options)
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(line[0], line, launch.environment())
@@ -49,7 +49,7 @@ def start(session: Session, time_lapse: float | None) -> None:
     """
     if not session.may_start:
         raise SmcError("InvalidParameter.Combination", "engine start and --no-start")
-    begun = launch.start(session.home, time_lapse)
+    begun = launch.start(session.home, time_lapse, options=session.engine_options)
     engine = session.store.engine_document()
     if not begun and time_lapse is not None and engine["time_lapse"] != time_lapse:
         raise SmcError(

@@ -17,36 +17,68 @@ from smc_tui.model.actions import ACTIONS, ActionId, Friction
 from smc_tui.model.errors import SmcError
 from smc_tui.model.units import parse_duration
 
+#: The variable in which a shell asks for completion.
+COMPLETE = "_SMC_TUI_COMPLETE"
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-#: name of the option -> what it says in help.
-GLOBAL_OPTIONS = {
-    "--home": "Home folder (default: $SMC_TUI_HOME, else the XDG state folder).",
-    "--json": "Print exactly one JSON document on standard output.",
-    "--no-start": "Do not start the engine when none runs.",
-    "--no-input": "Never ask; fail where a question would come.",
-    "--ascii": "Draw and write with ASCII alone.",
+_FLAG: dict[str, Any] = {"is_flag": True}
+
+
+#: name of the option -> what it says in help, what kind of option it is.
+GLOBAL_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "--home": (
+        "Home folder (default: $SMC_TUI_HOME, what is configured, or the XDG state folder).",
+        {"metavar": "DIR"},
+    ),
+    "--config": (
+        "Configuration file (default: $SMC_TUI_CONFIG, or the one in the XDG folder).",
+        {"metavar": "FILE"},
+    ),
+    "--set": (
+        "Set an option of the configuration for this command; may be repeated.",
+        {"metavar": "KEY=VALUE", "multiple": True},
+    ),
+    "--json": ("Print exactly one JSON document on standard output.", _FLAG),
+    "--no-start": ("Do not start the engine when none runs.", _FLAG),
+    "--no-input": ("Never ask; fail where a question would come.", _FLAG),
+    "--ascii": ("Draw and write with ASCII alone.", _FLAG),
 }
 
-_EPILOG = "Global options, here or before the noun: --home --json --no-start --no-input --ascii."
+_EPILOG = f"Global options, here or before the noun: {' '.join(GLOBAL_OPTIONS)}."
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
     """Put a global option where it is looked for, wherever it stood on the line."""
-    if value == "":
-        raise click.BadParameter("an empty text is no folder")
-    if value and not context.resilient_parsing:
+    if value == "" and not context.resilient_parsing:
+        raise click.BadParameter("an empty text is no path")
+    if value:
         session = context.find_object(Session)
-        assert session is not None, "app.run gives every command its session"
-        session.choose(str(parameter.name), value)
+        # There is none where the grammar is only described: help, man page, tables.
+        if session is not None:
+            session.choose(str(parameter.name), _pairs(value) if parameter.multiple else value)
     return value
+
+
+def _pairs(given: Sequence[str]) -> list[tuple[str, str]]:
+    """Take each ``KEY=VALUE`` apart.
+
+    Raises:
+        click.BadParameter: a text is none.
+    """
+    pairs = []
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not (key.strip() and equals):
+            raise click.BadParameter(f"{text!r} is no KEY=VALUE, such as retry.attempts=0")
+        pairs.append((key.strip(), value))
+    return pairs
 
 
 def global_options(*, hidden: bool) -> list[click.Parameter]:
     """Return the options that every command takes."""
     made: list[click.Parameter] = []
-    for flag, text in GLOBAL_OPTIONS.items():
-        kind: dict[str, Any] = {"metavar": "DIR"} if flag == "--home" else {"is_flag": True}
+    for flag, (text, kind) in GLOBAL_OPTIONS.items():
         made.append(
             click.Option(
                 [flag], expose_value=False, callback=_remember, help=text, hidden=hidden, **kind
@@ -55,7 +87,24 @@ def global_options(*, hidden: bool) -> list[click.Parameter]:
     return made
 
 
-class Verb(click.Command):
+class Completing(click.Command):
+    """A command whose parameters are completed with what is there."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Return a context; while completing, one whose parameters know how they are."""
+        session = parent.find_object(Session) if parent else extra.get("obj")
+        if isinstance(session, Session) and session.attach is not None:
+            session.attach(self)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+class Verb(Completing):
     """A command that also takes the global options."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -64,7 +113,7 @@ class Verb(click.Command):
         self.epilog = self.epilog or _EPILOG
 
 
-class Noun(click.Group):
+class Noun(Completing, click.Group):
     """A group of verbs."""
 
     command_class = Verb
@@ -80,7 +129,7 @@ class Noun(click.Group):
         return sorted(self.commands, key=lambda name: self._order.get(name, len(self._order)))
 
 
-class Root(click.Group):
+class Root(Completing, click.Group):
     """The top: nouns, each imported when it is used."""
 
     def __init__(self, *args: Any, nouns: dict[str, str], **kwargs: Any) -> None:
@@ -135,10 +184,13 @@ def waiting(function: Function) -> Function:
     return click.option("--wait", is_flag=True, help=text)(timeout_option(function))
 
 
-def action(noun: Noun, action_id: ActionId, help_text: str) -> Callable[[Function], click.Command]:
+def action(
+    noun: Noun, action_id: ActionId, help_text: str, *, several: bool = False
+) -> Callable[[Function], click.Command]:
     """Make the verb of a row of the action table.
 
     Its name, its label and whether the name must be typed come from the row.
+    ``several``: it may be done to several things at once, each with its own ``--yes``.
     """
     row = ACTIONS[action_id]
     name = row.verb.partition(".")[2]
@@ -149,7 +201,8 @@ def action(noun: Noun, action_id: ActionId, help_text: str) -> Callable[[Functio
         decorated: Any = function
         if row.friction is Friction.TYPE_NAME:
             text = "The name of what it is done to, instead of typing it."
-            decorated = click.option("--yes", metavar="NAME", help=text)(decorated)
+            yes = click.option("--yes", metavar="NAME", multiple=several, help=text)
+            decorated = yes(decorated)
         made: click.Command = noun.command(name, help=shown, short_help=help_text)(decorated)
         return made
 

@@ -13,6 +13,7 @@ from smc_tui.cli.progress import WorkWatch, following
 from smc_tui.cli.session import Deadline, Session
 from smc_tui.cli.words import named, size
 from smc_tui.model.actions import ACTIONS, ActionId
+from smc_tui.model.consequences import of_image
 from smc_tui.model.documents import Document
 
 noun = Noun("image", help="The kept images: show, export, verify, pin, delete.")
@@ -108,9 +109,10 @@ def unpin(session: Session, ref: str, timeout: float | None) -> None:
 def delete(session: Session, ref: str, yes: str | None, timeout: float | None) -> None:
     """Delete an image."""
     row = ACTIONS[ActionId.IMAGE_DELETE]
-    image = session.store.image_document(ref)
-    loss = "Deleting: the image is gone for good. Blocks that other images have stay."
-    session.confirm_name(row, (image["id"], image["name"]), yes, loss)
+    found = session.store.image(ref)
+    image = session.store.image_document(found.id)
+    loss = of_image(found, session.store.images(found.job_id)).lines
+    session.confirm_name(row, (found.id, found.name), yes, loss)
     work_on(session, ActionId.IMAGE_DELETE, image["id"], {}, timeout)
     session.out.present(
         {**image, "status": "Deleting", "deleted": True}, [f"{named(image)} is deleted."]

@@ -19,7 +19,7 @@ _ORDER = (
 noun = Noun("job", order=_ORDER, help="Migrations: create, start, keep in step, complete.")
 
 #: option of create and modify -> the check that a value must pass before it is sent.
-_CHECKS = {
+_CHECKS: dict[str, Callable[[Any], Any]] = {
     "name": settings.name,
     "image_name": settings.name,
     "description": settings.description,
@@ -29,6 +29,8 @@ _CHECKS = {
     "limit_mbit": settings.limit,
     "compression": settings.compression,
     "valid": settings.valid,
+    "drill": settings.drill,
+    "tags": settings.tags,
 }
 
 
@@ -59,5 +61,9 @@ INTERVAL = setting("--interval", "interval", "1h..7d", "Time from a run's end to
 KEEP = setting("--keep", "keep", "1..10", "Maximum of reserved images.")
 LIMIT = setting("--limit", "limit_mbit", "MBIT", "Speed limit on the wire in Mbit/s, 0: none.")
 COMPRESSION = setting("--compression", "compression", "auto|0..10", "Compression of the link.")
+DRILL = setting("--drill", "drill", "before|only|off", "Migration drill before the first run.")
+TAG = click.option(
+    "--tag", "tags", multiple=True, metavar="T", help="A tag; may be given several times."
+)
 VALID = setting("--valid", "valid", "7d..90d", "Time until an unfinished job expires.")
 REF = click.argument("ref", metavar="J")

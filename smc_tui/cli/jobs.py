@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
-from smc_tui.cli import jobverbs, pages  # noqa: F401 (imported for its verbs)
+from smc_tui.cli import drills, jobverbs, jobviews, pages  # noqa: F401 (for their verbs)
 from smc_tui.cli.grammar import action, staying, timeout_option, waiting
 from smc_tui.cli.jobnoun import (
     COMPRESSION,
     DESCRIPTION,
+    DRILL,
     IMAGE_NAME,
     INTERVAL,
     KEEP,
     LIMIT,
     NAME,
     REF,
+    TAG,
     VALID,
     checked,
     noun,
@@ -25,10 +28,16 @@ from smc_tui.cli.jobnoun import (
 from smc_tui.cli.jobwait import Target, wait_for
 from smc_tui.cli.onejob import carry_out, present, stay
 from smc_tui.cli.session import Deadline, Session
+from smc_tui.cli.several import tagged
 from smc_tui.cli.words import verbs
+from smc_tui.model import settings
 from smc_tui.model.actions import ActionId
+from smc_tui.model.documents import job_summary
 from smc_tui.model.errors import SmcError
 from smc_tui.model.units import parse_instant, rfc3339
+
+#: Options of ``create`` whose defaults can be configured, by the same name.
+_CONFIGURED = ("interval", "keep", "valid", "limit_mbit", "compression", "drill")
 
 
 @noun.command("create", short_help="Create the migration of a source.")
@@ -46,9 +55,11 @@ from smc_tui.model.units import parse_instant, rfc3339
 )
 @LIMIT
 @COMPRESSION
+@DRILL
 @VALID
 @IMAGE_NAME
 @DESCRIPTION
+@TAG
 @waiting
 @click.pass_obj
 def create(
@@ -64,11 +75,14 @@ def create(
     """Create the migration of a source: once, or kept in step (daily by default).
 
     A source has one unfinished job at a time. TIME is an instant such as
-    2027-01-31T02:00, 10 minutes to 30 days ahead, local unless it names a zone.
+    2027-01-31T02:00, 10 minutes to 30 days ahead, local unless it names a zone. What
+    is not given is as it was configured (`defaults.*`).
     """
     if once and given["interval"] is not None:
         raise SmcError("InvalidParameter.Combination", "--once and --interval")
-    args = checked({**given, "once": True if once else None})
+    given["tags"] = list(given["tags"]) or None
+    defaults = _defaults(session, given.keys(), once)
+    args = checked({**defaults, **_chosen(given), "once": True if once else None})
     args["start"] = _start(start or ("now" if wait else "later"))
     found = session.store.source(source)
     deadline = Deadline(timeout)
@@ -77,6 +91,17 @@ def create(
     present(session, job)
     if not session.out.json and job["status"] == "Ready" and not job["next_run"]:
         session.out.talk(f"Start it: smc-tui job start {job['name']}")
+
+
+def _chosen(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _defaults(session: Session, names: Iterable[str], once: bool) -> dict[str, Any]:
+    """Return what was configured for a new job; one that runs once has no interval."""
+    config = session.config
+    skipped = {"interval"} if once else set()
+    return {name: getattr(config, name) for name in _CONFIGURED if name in {*names} - skipped}
 
 
 def _start(text: str) -> str:
@@ -91,14 +116,47 @@ def _start(text: str) -> str:
         ) from None
 
 
-@noun.command("list", short_help="List all jobs.")
+@noun.command("list", short_help="List all jobs, or those with a tag or a status.")
+@TAG
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    metavar="STATUS",
+    help="A status or phase; may be given several times.",
+)
 @click.pass_obj
-def list_jobs(session: Session) -> None:
-    """List all jobs."""
-    found = session.store.job_documents()
+def list_jobs(session: Session, tags: tuple[str, ...], statuses: tuple[str, ...]) -> None:
+    """List all jobs, or those that have all these tags and one of these statuses.
+
+    A job answers to its own tags and to its source's.
+    """
+    target = Target.of(statuses)
+    settings.tags(tags)
+    jobs = session.store.jobs()
+    chosen = tagged(jobs, session.store.sources(), tags) if tags else jobs
+    found = [job_summary(job) for job in chosen if not statuses or job.state in target.states]
     if not found:
-        session.out.talk("No jobs yet: smc-tui job create SOURCE")
+        none = "No job is like that." if jobs else "No jobs yet: smc-tui job create SOURCE"
+        session.out.talk(none)
     session.out.present(found, pages.job_table(found) if found else [])
+
+
+@noun.command("tag", short_help="Add tags to a job, or take them from it.")
+@REF
+@click.argument("tags", metavar="TAG...", nargs=-1, required=True)
+@click.option("--remove", is_flag=True, help="Take these tags from it.")
+@staying
+@click.pass_obj
+def tag(
+    session: Session, ref: str, tags: tuple[str, ...], remove: bool, timeout: float | None
+) -> None:
+    """Add tags to a job, or take them from it: labels to choose jobs by (--tag)."""
+    job = session.store.job(ref)
+    args = {"remove" if remove else "add": list(settings.tags(tags))}
+    session.ask("job.tag", job.id, args, Deadline(timeout))
+    document = session.store.job_document(job.id)
+    session.out.present(document, [pages.tags_line(document)])
 
 
 @noun.command("show", short_help="Show a job with its runs and images.")
@@ -118,6 +176,7 @@ def show(session: Session, ref: str) -> None:
 @KEEP
 @LIMIT
 @COMPRESSION
+@DRILL
 @VALID
 @IMAGE_NAME
 @DESCRIPTION
@@ -128,7 +187,7 @@ def modify(session: Session, /, ref: str, timeout: float | None, **given: Any) -
     args = checked(given)
     if not args:
         raise SmcError("InvalidParameter.Missing", "what to modify; see smc-tui job modify --help")
-    carry_out(session, ActionId.MODIFY, ref, args, True, timeout)
+    carry_out(session, ActionId.MODIFY, ref, args, wait=True, timeout=timeout)
 
 
 @noun.command("wait", short_help="Wait until a job has a status.")

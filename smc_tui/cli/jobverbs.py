@@ -5,92 +5,111 @@ from __future__ import annotations
 import click
 
 from smc_tui.cli.grammar import action, staying, waiting
-from smc_tui.cli.jobnoun import KEEP, REF, checked, noun
-from smc_tui.cli.onejob import carry_out
+from smc_tui.cli.jobnoun import KEEP, checked, noun
 from smc_tui.cli.session import Session
+from smc_tui.cli.several import Chosen, act, choosing
+from smc_tui.model import settings
 from smc_tui.model.actions import ActionId
+from smc_tui.model.consequences import Choice
 
 
-@action(noun, ActionId.START, "Start a job, or go on with a paused or failed one.")
-@REF
+@action(noun, ActionId.START, "Start jobs, or go on with paused or failed ones.")
+@choosing
 @waiting
 @click.pass_obj
-def start(session: Session, ref: str, wait: bool, timeout: float | None) -> None:
-    """Start a job."""
-    carry_out(session, ActionId.START, ref, {}, wait, timeout)
+def start(session: Session, chosen: Chosen, wait: bool, timeout: float | None) -> int:
+    """Start jobs."""
+    return act(session, ActionId.START, chosen, wait=wait, timeout=timeout)
 
 
 @action(noun, ActionId.SYNC, "Synchronise now instead of at the next interval.")
-@REF
+@choosing
 @waiting
 @click.pass_obj
-def sync(session: Session, ref: str, wait: bool, timeout: float | None) -> None:
-    """Synchronise a job by hand."""
-    carry_out(session, ActionId.SYNC, ref, {}, wait, timeout)
+def sync(session: Session, chosen: Chosen, wait: bool, timeout: float | None) -> int:
+    """Synchronise jobs by hand."""
+    return act(session, ActionId.SYNC, chosen, wait=wait, timeout=timeout)
 
 
 @action(noun, ActionId.SET_INTERVAL, "Change the interval; it counts after the next run.")
-@REF
+@choosing
 @click.argument("interval", metavar="1h..7d")
 @KEEP
 @staying
 @click.pass_obj
 def interval(
-    session: Session, ref: str, interval: str, keep: str | None, timeout: float | None
-) -> None:
+    session: Session, chosen: Chosen, interval: str, keep: str | None, timeout: float | None
+) -> int:
     """Set the automatic synchronisation."""
     args = checked({"interval": interval, "keep": keep})
-    carry_out(session, ActionId.SET_INTERVAL, ref, args, False, timeout)
+    choice = Choice(keep=None if keep is None else settings.keep(keep))
+    row = ActionId.SET_INTERVAL
+    return act(session, row, chosen, args, wait=False, timeout=timeout, choice=choice)
 
 
-@action(noun, ActionId.PAUSE, "Pause a job; a transfer stops at a safe point and keeps all it has.")
-@REF
+@action(noun, ActionId.PAUSE, "Pause jobs; a transfer stops at a safe point and keeps all it has.")
+@choosing
 @waiting
 @click.pass_obj
-def pause(session: Session, ref: str, wait: bool, timeout: float | None) -> None:
-    """Pause a job."""
-    carry_out(session, ActionId.PAUSE, ref, {}, wait, timeout)
+def pause(session: Session, chosen: Chosen, wait: bool, timeout: float | None) -> int:
+    """Pause jobs."""
+    return act(session, ActionId.PAUSE, chosen, wait=wait, timeout=timeout)
 
 
-@action(noun, ActionId.COMPLETE, "End a job; no further run is possible.")
-@REF
+@action(noun, ActionId.COMPLETE, "End jobs; no further run is possible.", several=True)
+@choosing
 @click.option("--last-sync", is_flag=True, help="Perform one last synchronization first.")
 @waiting
 @click.pass_obj
 def complete(
-    session: Session, ref: str, last_sync: bool, yes: str | None, wait: bool, timeout: float | None
-) -> None:
-    """Complete a job."""
-    last = "one last synchronisation, then " if last_sync else ""
-    loss = f"Completing: {last}the job never runs again. Its images stay."
+    session: Session,
+    chosen: Chosen,
+    last_sync: bool,
+    yes: tuple[str, ...],
+    wait: bool,
+    timeout: float | None,
+) -> int:
+    """Complete jobs."""
     args = {"last_sync": last_sync}
-    carry_out(session, ActionId.COMPLETE, ref, args, wait, timeout, confirm=(yes, loss))
+    choice = Choice(last_sync=last_sync)
+    row = ActionId.COMPLETE
+    return act(session, row, chosen, args, wait=wait, timeout=timeout, yes=yes, choice=choice)
 
 
 @action(noun, ActionId.RETRY, "Go on at the point of failure; what is stored is not sent again.")
-@REF
+@choosing
 @waiting
 @click.pass_obj
-def retry(session: Session, ref: str, wait: bool, timeout: float | None) -> None:
-    """Retry a failed job."""
-    carry_out(session, ActionId.RETRY, ref, {}, wait, timeout)
+def retry(session: Session, chosen: Chosen, wait: bool, timeout: float | None) -> int:
+    """Retry failed jobs."""
+    return act(session, ActionId.RETRY, chosen, wait=wait, timeout=timeout)
 
 
-@action(noun, ActionId.CANCEL, "Delete a job and release what it holds; images and history stay.")
-@REF
+@action(
+    noun,
+    ActionId.CANCEL,
+    "Delete jobs and release what they hold; images and history stay.",
+    several=True,
+)
+@choosing
 @waiting
 @click.pass_obj
-def cancel(session: Session, ref: str, yes: str | None, wait: bool, timeout: float | None) -> None:
-    """Cancel a job."""
-    loss = "Cancelling: the job is deleted and its staging area released. Its images stay."
-    carry_out(session, ActionId.CANCEL, ref, {}, wait, timeout, confirm=(yes, loss))
+def cancel(
+    session: Session, chosen: Chosen, yes: tuple[str, ...], wait: bool, timeout: float | None
+) -> int:
+    """Cancel jobs."""
+    return act(session, ActionId.CANCEL, chosen, wait=wait, timeout=timeout, yes=yes)
 
 
-@action(noun, ActionId.RELEASE, "Release what an unfinished job holds; a retry then starts anew.")
-@REF
+@action(
+    noun,
+    ActionId.RELEASE,
+    "Release what unfinished jobs hold; a retry then starts anew.",
+    several=True,
+)
+@choosing
 @staying
 @click.pass_obj
-def release(session: Session, ref: str, yes: str | None, timeout: float | None) -> None:
-    """Release a job's intermediate resource."""
-    loss = "Releasing: the staging area is removed; the next run compares everything anew."
-    carry_out(session, ActionId.RELEASE, ref, {}, True, timeout, confirm=(yes, loss))
+def release(session: Session, chosen: Chosen, yes: tuple[str, ...], timeout: float | None) -> int:
+    """Release the intermediate resources of jobs."""
+    return act(session, ActionId.RELEASE, chosen, wait=True, timeout=timeout, yes=yes)

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from smc_tui.cli.progress import Follower, RunWatch, following
+from smc_tui.cli.frames import Follower
+from smc_tui.cli.progress import RunWatch, following
 from smc_tui.cli.session import Deadline, Detached, Session
 from smc_tui.jobstore.presence import wake
 from smc_tui.model.actions import status_word

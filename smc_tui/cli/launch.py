@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import smc_tui
@@ -30,10 +31,17 @@ READY_WITHIN = 30.0
 LOOK = 0.05
 
 
-def command(home: Home, time_lapse: float | None = None) -> list[str]:
-    """Return the command line of an engine."""
+def command(home: Home, time_lapse: float | None = None, options: Sequence[str] = ()) -> list[str]:
+    """Return the command line of an engine.
+
+    Args:
+        home: the home it serves.
+        time_lapse: how many times as fast its clock runs.
+        options: what it is configured with, as ``Session.engine_options``.
+    """
     lapse = [] if time_lapse is None else ["--time-lapse", f"{time_lapse:g}"]
-    return [sys.executable, "-m", "smc_tui.engine", "run", "--home", str(home.path), *lapse]
+    line = [sys.executable, "-m", "smc_tui.engine", "run", "--home", str(home.path)]
+    return [*line, *lapse, *options]
 
 
 def environment() -> dict[str, str]:
@@ -45,21 +53,27 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path}
 
 
-def start(home: Home, time_lapse: float | None = None, timeout: float = READY_WITHIN) -> bool:
+def start(
+    home: Home,
+    time_lapse: float | None = None,
+    timeout: float = READY_WITHIN,
+    options: Sequence[str] = (),
+) -> bool:
     """Start an engine unless one runs, and return when it is ready.
 
     Returns:
         Whether it was this call that started it.
 
     Raises:
-        SmcError: Engine.NotStarted, or what the engine says (Home.*, JobStore.*).
+        SmcError: Engine.NotStarted, or what the engine says (Home.*, JobStore.*, Config.*).
     """
     if wake(home):
         return False
     home.prepare()
     limit = time.monotonic() + timeout
+    line = command(home, time_lapse, options)
     while True:
-        answer = _attempt(home, time_lapse, limit)
+        answer = _attempt(home, line, limit)
         if answer.get("ready"):
             return True
         error = answer.get("error")
@@ -82,11 +96,11 @@ def stopped(home: Home, timeout: float) -> bool:
     return True
 
 
-def _attempt(home: Home, time_lapse: float | None, limit: float) -> dict[str, object]:
+def _attempt(home: Home, line: Sequence[str], limit: float) -> dict[str, object]:
     """Spawn an engine and return the line it says when it is ready, or why it is not."""
     reader, writer = os.pipe()
     try:
-        process = _spawn(home, [*command(home, time_lapse), "--ready-fd", str(writer)], writer)
+        process = _spawn(home, [*line, "--ready-fd", str(writer)], writer)
     except OSError as error:
         os.close(reader)
         raise SmcError("Engine.NotStarted", f"{error.filename}: {error.strerror}") from error
@@ -96,11 +110,11 @@ def _attempt(home: Home, time_lapse: float | None, limit: float) -> dict[str, ob
     threading.Thread(target=process.wait, daemon=True).start()
     with os.fdopen(reader, "rb") as pipe:
         ready, _, _ = select.select([pipe], [], [], max(0.0, limit - time.monotonic()))
-        line = pipe.readline() if ready else b""
+        said = pipe.readline() if ready else b""
     if not ready:
         raise SmcError("Engine.NotStarted", f"no answer from process {process.pid} in time")
     try:
-        answer = json.loads(line)
+        answer = json.loads(said)
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}

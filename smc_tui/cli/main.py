@@ -1,6 +1,6 @@
 """The entry point: from the shell to an exit status, never a traceback.
 
-Everything is imported inside the ``try``, because ^C may come while Python is
+All else is imported inside the ``try``, because ^C may come while Python is
 still reading modules.
 """
 
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sys
 
-#: Ended by ^C, as a shell counts signals.
-INTERRUPTED = 130
+from smc_tui.cli.endings import INTERRUPTED
 
 
 def main() -> int:

@@ -18,6 +18,7 @@ from smc_tui.cli.words import (
     where,
 )
 from smc_tui.model.documents import Document
+from smc_tui.model.drill import summary as drill_summary
 from smc_tui.model.lifecycle import Status
 from smc_tui.model.units import duration_text, rate_text
 
@@ -27,6 +28,11 @@ _LABEL = 14
 def field(label: str, text: str) -> str:
     """Return one line of a page."""
     return f"  {label:<{_LABEL}}{text}"
+
+
+def tags_line(document: Document) -> str:
+    """Return the tags of a job or a source in one line."""
+    return f"{named(document)}: {', '.join(document['tags']) or 'no tags'}"
 
 
 def fault_lines(error: Document | None) -> Iterator[str]:
@@ -72,6 +78,8 @@ def source_page(source: Document) -> Iterator[Part]:
     yield f"{named(source)}: {source['status']}"
     if source["description"]:
         yield field("Description", source["description"])
+    if source["tags"]:
+        yield field("Tags", ", ".join(source["tags"]))
     yield field("Reached", where(source))
     if source["host_key"]:
         yield field(
@@ -180,17 +188,24 @@ def job_page(job: Document, verbs: str = "") -> Iterator[Part]:
     yield f"{named(job)}: {job_status(job)}, {percent(job['progress'])}"
     if job["description"]:
         yield field("Description", job["description"])
+    if job["tags"]:
+        yield field("Tags", ", ".join(job["tags"]))
     yield field("Source", f"{job['source_name']} ({job['source_id']})")
     yield field("Runs", f"{interval(job)}, keeps {job['keep']} images; {_next(job)}")
     limit = f"{job['limit_mbit']} Mbit/s" if job["limit_mbit"] else "none"
     yield field("Speed limit", f"{limit}; compression {job['compression']}")
     yield field("Valid until", local(job["valid_until"]))
+    yield field("Drill", _drilled(job))
     held = job["intermediate"]
     if held:
         yield field(
             "Holds", f"{held['name']}, {size(held['bytes'])} since {local(held['created'])}"
         )
     yield from fault_lines(job["error"])
+    if job["error"]:
+        yield field("  more", f"smc-tui job errors {job['name']}")
+    if job["status"] == Status.FINISHED:
+        yield field("Summary", summary(job))
     if verbs:
         yield field("Possible now", verbs)
     if job["runs"]:
@@ -201,10 +216,34 @@ def job_page(job: Document, verbs: str = "") -> Iterator[Part]:
         yield from image_table(job["images"])
 
 
+def summary(job: Document) -> str:
+    """Return what all runs of a job have come to, in one line."""
+    runs = job["runs"]
+    failed = sum(run["error"] is not None for run in runs)
+    done = {name: sum(run[f"bytes_{name}"] for run in runs) for name in ("compared", "sent")}
+    good = [image["name"] for image in job["images"] if image["consistency"] == "stopped"]
+    return (
+        f"{len(runs)} runs{f', {failed} of them failed' if failed else ''},"
+        f" {span(sum(run['seconds'] for run in runs))} of work:"
+        f" compared {size(done['compared'])}, sent {size(done['sent'])};"
+        f" the newest image of one instant is {good[-1] if good else 'none'}"
+    )
+
+
 def _next(job: Document) -> str:
     if job["next_run"]:
         return f"next {local(job['next_run'])}"
     return f"{job_word(job)}, none is due"
+
+
+def _drilled(job: Document) -> str:
+    """Return what is known of a job's migration drill."""
+    report = job.get("drill_report")
+    if not report:
+        return {"off": "none is made", "only": "not made yet"}.get(
+            job["drill"], "not made yet; the first start makes it"
+        )
+    return f"{drill_summary(report)} ({local(report['at'])})"
 
 
 def run_table(runs: Sequence[Document]) -> Table:

@@ -1,9 +1,8 @@
-"""What a person sees while a run or another long work goes on, on standard error.
+"""What is known of a run or another long work while it goes on.
 
-On a terminal two bars that move at once, because the engine compares and transfers
-at once; elsewhere a line when something new begins and every few seconds between.
-Nothing is shown that is not known: no bar before the total is known, no time
-remaining before it is worth something, and 100 % belongs to a published image.
+Two bars that move at once, because the engine compares and transfers at once. Nothing is
+shown that is not known: no bar before the total is known, no time remaining before it is
+worth something, and 100 % belongs to a published image.
 """
 
 from __future__ import annotations
@@ -13,58 +12,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
+from smc_tui.cli.frames import Bar, Follower, Frame, Watch
 from smc_tui.cli.output import Output
 from smc_tui.cli.words import job_word, percent, size
 from smc_tui.jobstore import JobStore, Request
 from smc_tui.model.documents import job_summary
 from smc_tui.model.errors import SmcError
 from smc_tui.model.estimate import SmoothedRate, remaining, transfer_remaining
+from smc_tui.model.lifecycle import Phase
 from smc_tui.model.things import Counters, Job
 from smc_tui.model.units import duration_text, rate_text
-
-#: Seconds between two looks at a run: its worker tells of itself as often.
-LOOK = 0.25
-#: Seconds between two lines where there is no terminal.
-LINE = 5.0
-BAR = 28
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One bar: what, how far of what, and the facts behind it."""
-
-    label: str
-    done: float
-    total: float
-    facts: str
-
-    @property
-    def share(self) -> float:
-        """How far, 0 to 1."""
-        return min(1.0, self.done / self.total) if self.total > 0 else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What is to be seen at one moment; ``idle``: nothing is under way."""
-
-    title: str
-    bars: tuple[Bar, ...] = ()
-    idle: bool = False
-
-    @property
-    def line(self) -> str:
-        """The same in one line."""
-        return "; ".join([self.title, *(f"{bar.label.lower()}: {bar.facts}" for bar in self.bars)])
-
-
-class Watch(Protocol):
-    """Something that can be looked at again and again."""
-
-    def frame(self, request: Request | None) -> Frame | None:
-        """Return what is to be seen now, None while there is nothing."""
 
 
 @dataclass
@@ -96,6 +55,8 @@ class RunWatch:
             self._read, self._sent = SmoothedRate(), SmoothedRate()
         title = f"{job.name}: {job_word(job_summary(job))}"
         done = counters(job)
+        if job.phase is Phase.DRILLING and job.live.get("step"):
+            return Frame(f"{title}, {job.live['step']}")
         if job.phase is None or done.total <= 0:
             return Frame(title, idle=job.phase is None)
         # From the first byte on: the time before it says nothing about a speed.
@@ -167,43 +128,14 @@ class WorkWatch:
         return Frame(self.title, (Bar("Done", done, total, ", ".join(facts)),))
 
 
-class Follower:
-    """Shows a watch while something is waited for; call it as often as you like."""
-
-    def __init__(self, out: Output, watch: Watch) -> None:
-        self._out = out
-        self._watch = watch
-        self._looked = float("-inf")
-        self._said = float("-inf")
-        self._title = ""
-
-    def __call__(self, request: Request | None = None) -> None:
-        """Look, if the last look is old enough."""
-        now = time.monotonic()
-        if now - self._looked < LOOK:
-            return
-        self._looked = now
-        frame = self._watch.frame(request)
-        if frame is not None:
-            self.show(frame, now)
-
-    def show(self, frame: Frame, now: float) -> None:
-        """Say a line when something new begins, and now and then between."""
-        words = frame.title.partition(",")[0]
-        if frame.idle:
-            return
-        if words != self._title or (frame.bars and now - self._said >= LINE):
-            self._title, self._said = words, now
-            self._out.talk(frame.line)
-
-
 @contextmanager
 def following(out: Output, watch: Watch) -> Iterator[Follower]:
     """Yield what shows a watch's progress on standard error, in the way that fits there."""
     if not out.drawing(sys.stderr):
         yield Follower(out, watch)
         return
-    from smc_tui.cli.drawing import LiveFollower
+    # Here, because only a terminal is worth the time that rich takes.
+    from smc_tui.cli.live import LiveFollower
 
     with LiveFollower(out, watch) as live:
         yield live

@@ -7,16 +7,20 @@ finish    stay until it has ended; ^C leaves, the engine goes on
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
+from smc_tui import config
 from smc_tui.cli.output import Output
 from smc_tui.jobstore import Home, JobStore, Request
 from smc_tui.jobstore.presence import wake
 from smc_tui.model.actions import Action
 from smc_tui.model.errors import SmcError
+from smc_tui.model.options import Config
 
 #: An engine answers in milliseconds; one that has not in this time is stuck.
 ANSWER_WITHIN = 60.0
@@ -60,12 +64,27 @@ class Session:
         self.may_start = True
         self.may_ask = True
         self.home_given: str | None = None
+        self.config_given: Path | None = None
+        self.flags: dict[str, str] = {}
+        #: While a shell asks for completion: gives a command what its words are found with.
+        self.attach: Callable[[Any], None] | None = None
         self._store: JobStore | None = None
+        self._config: Config | None = None
 
     def choose(self, option: str, value: Any) -> None:
-        """Take the value of a global option."""
+        """Take the value of a global option.
+
+        Raises:
+            SmcError: Config.Invalid: ``--set`` with no such option, or no such value.
+        """
         if option == "home":
             self.home_given = str(value)
+        elif option == "config":
+            self.config_given = Path(value)
+        elif option == "set":
+            for key, text in value:
+                config.check_flag(key, text)
+                self.flags[key] = text
         elif option == "json":
             self.out.json = True
         elif option == "ascii":
@@ -83,8 +102,16 @@ class Session:
 
     @property
     def home(self) -> Home:
-        """The home folder this command works on."""
-        return Home.find(self.home_given)
+        """The home folder this command works on.
+
+        Raises:
+            SmcError: Config.*: none was given, and the one configured cannot be read.
+        """
+        return self.home_of(None if self.home_given else self.config)
+
+    def home_of(self, configured: Config | None) -> Home:
+        """Return the home folder, by the command line or else as configured."""
+        return Home.find(self.home_given or (configured.home if configured else "") or None)
 
     @property
     def store(self) -> JobStore:
@@ -94,8 +121,40 @@ class Session:
             SmcError: Home.*, JobStore.*.
         """
         if self._store is None:
-            self._store = JobStore.open(self.home)
+            self.store_of(self.home)
+        assert self._store is not None, "it was opened"
         return self._store
+
+    def store_of(self, home: Home) -> JobStore:
+        """Return the job store of a home, which this command closes.
+
+        Raises:
+            SmcError: Home.*, JobStore.*.
+        """
+        self.close()
+        self._store = JobStore.open(home)
+        return self._store
+
+    @property
+    def config(self) -> Config:
+        """What was configured, read when first asked for.
+
+        Raises:
+            SmcError: Config.*.
+        """
+        if self._config is None:
+            self._config = config.load_config(self.flags, self.config_given)
+        return self._config
+
+    @property
+    def engine_options(self) -> list[str]:
+        """The options with which an engine is configured as this command is."""
+        file, named = config.chosen_file(self.config_given, os.environ)
+        # An absolute path: the engine lives in / and has this command's environment.
+        chosen = ["--config", str(file)] if named else []
+        for key, text in self.flags.items():
+            chosen += ["--set", f"{key}={text}"]
+        return chosen
 
     # The engine
 
@@ -112,7 +171,7 @@ class Session:
         # Here, because most commands find one running and need no subprocess module.
         from smc_tui.cli import launch
 
-        if launch.start(self.home):
+        if launch.start(self.home, options=self.engine_options):
             self.out.talk(f"Started the engine for {self.home.path}.")
 
     def ask(
@@ -187,29 +246,63 @@ class Session:
         """Ask yes or no, no being the default."""
         return self.out.ask(f"{question} [y/N]").lower() in ("y", "yes")
 
-    def confirm_name(self, row: Action, ref: tuple[str, str], typed: str | None, loss: str) -> None:
+    def confirm_name(
+        self, row: Action, ref: tuple[str, str], typed: str | None, loss: Iterable[str]
+    ) -> None:
         """Let a person type the name of what cannot be done without it.
 
         Args:
             row: the action.
             ref: id and name of the thing.
             typed: what ``--yes`` said.
-            loss: one sentence on what goes and what stays.
+            loss: lines on what goes and what stays.
 
         Raises:
             SmcError: InvalidParameter.Confirmation.
         """
         identity, name = ref
-        if typed is None:
-            if not self.can_ask:
+        given = [] if typed is None else [typed]
+        self.confirm_words(row, [(name, identity)], given, loss)
+
+    def confirm_words(
+        self,
+        row: Action,
+        wanted: Sequence[tuple[str, ...]],
+        given: Sequence[str],
+        loss: Iterable[str],
+    ) -> None:
+        """Let a person type every word that an action needs.
+
+        Args:
+            row: the action.
+            wanted: for each word what may be typed for it, the word itself first.
+            given: what ``--yes`` said.
+            loss: lines on what goes and what stays, told before the first question.
+
+        Raises:
+            SmcError: InvalidParameter.Confirmation: a word is missing, or one too many.
+        """
+        names = " and ".join(dict.fromkeys(words[0] for words in wanted))
+        for word in given:
+            if not any(word in words for words in wanted):
                 raise SmcError(
                     "InvalidParameter.Confirmation",
-                    f"{row.label} {name}: without a terminal to ask on, --yes {name} is needed",
+                    f"{row.label}: {word!r} is not {names!r}, nothing was done",
                 )
-            self.out.talk(loss)
-            typed = self.out.ask(f"{row.label}: type {name} to go on:")
-        if typed not in (name, identity):
+        missing = [words for words in wanted if not set(words) & set(given)]
+        if missing and not self.can_ask:
+            flags = " ".join(f"--yes {words[0]}" for words in missing)
             raise SmcError(
                 "InvalidParameter.Confirmation",
-                f"{row.label}: {typed!r} is not {name!r}, nothing was done",
+                f"{row.label} {names}: without a terminal to ask on, {flags} is needed",
             )
+        if missing:
+            for line in loss:
+                self.out.talk(line)
+        for words in missing:
+            typed = self.out.ask(f"{row.label}: type {words[0]} to go on:")
+            if typed not in words:
+                raise SmcError(
+                    "InvalidParameter.Confirmation",
+                    f"{row.label}: {typed!r} is not {words[0]!r}, nothing was done",
+                )

@@ -14,6 +14,7 @@ from smc_tui.cli.words import named
 from smc_tui.model import settings
 from smc_tui.model.actions import ACTIONS, ActionId
 from smc_tui.model.addresses import address as split_address
+from smc_tui.model.consequences import of_source
 from smc_tui.model.documents import Document
 from smc_tui.model.errors import SmcError
 
@@ -43,6 +44,7 @@ noun = Noun("source", help="The servers that are migrated, and local disks in th
 @click.option(
     "--accept-key", metavar="FINGERPRINT", help="Accept the host key with this fingerprint."
 )
+@click.option("--tag", "tags", multiple=True, metavar="T", help="A tag; may be repeated.")
 @staying
 @click.pass_obj
 def import_source(
@@ -55,6 +57,7 @@ def import_source(
     more: tuple[str, ...],
     ssh_config: str | None,
     accept_key: str | None,
+    tags: tuple[str, ...],
     timeout: float | None,
 ) -> None:
     """Look at a server over SSH, or at disks of this host, and keep it as a source.
@@ -75,6 +78,8 @@ def import_source(
         args |= {"ssh": None, "paths": [str(Path(path).absolute()) for path in (*paths, *more)]}
     else:
         raise SmcError("InvalidParameter.Missing", "either --ssh HOST or --local PATH")
+    if tags:
+        args["tags"] = list(settings.tags(tags))
     document = look(session, "source.import", name, args, accept_key, timeout)
     session.out.present(document, pages.source_page(document))
 
@@ -119,6 +124,8 @@ def look(
             return session.store.source_document(ended.result["source"])
         except SmcError as error:
             fingerprint = error.facts.get("fingerprint")
+            ssh = args.get("ssh")
+            error.about(source=name, host=ssh["target"] if ssh else "")
             known = error.code != "HostKey.NotAccepted" or accept_key is not None
             if known or not fingerprint or not session.can_ask:
                 raise
@@ -135,13 +142,18 @@ def _accepted(session: Session, name: str, error: SmcError) -> bool:
     return session.confirm("Is it the server's own?")
 
 
-@noun.command("list", short_help="List all sources.")
+@noun.command("list", short_help="List all sources, or those with a tag.")
+@click.option("--tag", "tags", multiple=True, metavar="T", help="A tag; may be repeated.")
 @click.pass_obj
-def list_sources(session: Session) -> None:
-    """List all sources."""
-    found = session.store.source_documents()
-    if not found:
+def list_sources(session: Session, tags: tuple[str, ...]) -> None:
+    """List all sources, or those that have all these tags."""
+    wanted = set(settings.tags(tags))
+    known = session.store.source_documents()
+    found = [source for source in known if wanted <= set(source["tags"])]
+    if not known:
         session.out.talk("No sources yet: smc-tui source import NAME --ssh [USER@]HOST")
+    elif not found:
+        session.out.talk("No source is like that.")
     session.out.present(found, pages.source_table(found) if found else [])
 
 
@@ -154,6 +166,23 @@ def show(session: Session, source: str) -> None:
     session.out.present(document, pages.source_page(document))
 
 
+@noun.command("tag", short_help="Add tags to a source, or take them from it.")
+@click.argument("source", metavar="S")
+@click.argument("tags", metavar="TAG...", nargs=-1, required=True)
+@click.option("--remove", is_flag=True, help="Take these tags from it.")
+@staying
+@click.pass_obj
+def tag(
+    session: Session, source: str, tags: tuple[str, ...], remove: bool, timeout: float | None
+) -> None:
+    """Add tags to a source, or take them from it; its jobs answer to them too."""
+    found = session.store.source(source)
+    args = {"remove" if remove else "add": list(settings.tags(tags))}
+    session.ask("source.tag", found.id, args, Deadline(timeout))
+    document = session.store.source_document(found.id)
+    session.out.present(document, [pages.tags_line(document)])
+
+
 @action(noun, ActionId.SOURCE_CHECK, "Look at a source again: is it there, is it the same.")
 @click.argument("source", metavar="S")
 @click.option(
@@ -164,7 +193,10 @@ def show(session: Session, source: str) -> None:
 def check(session: Session, source: str, accept_key: str | None, timeout: float | None) -> None:
     """Check a source."""
     found = session.store.source(source)
-    document = look(session, "source.check", found.id, {}, accept_key, timeout)
+    try:
+        document = look(session, "source.check", found.id, {}, accept_key, timeout)
+    except SmcError as error:
+        raise error.about(source=found.name, host=found.ssh.target if found.ssh else "") from None
     session.out.present(document, pages.source_page(document))
 
 
@@ -174,11 +206,21 @@ def check(session: Session, source: str, accept_key: str | None, timeout: float 
 @staying
 @click.pass_obj
 def remove(session: Session, source: str, yes: str | None, timeout: float | None) -> None:
-    """Remove a source. No name is asked for; one that is given must be the right one."""
-    document = session.store.source_document(source)
+    """Remove a source; on a terminal it asks first. A name that is given must be the right one.
+
+    The server is not touched, images of it stay; its accepted host key is forgotten.
+    """
+    found = session.store.source(source)
+    document = session.store.source_document(found.id)
+    row = ACTIONS[ActionId.SOURCE_REMOVE]
     if yes is not None:
-        row = ACTIONS[ActionId.SOURCE_REMOVE]
-        session.confirm_name(row, (document["id"], document["name"]), yes, "")
+        session.confirm_name(row, (found.id, found.name), yes, ())
+    elif session.can_ask and document["job"] is None:
+        made = [image for image in session.store.images() if image.source_id == found.id]
+        for line in of_source(found, made).lines:
+            session.out.talk(line)
+        if not session.confirm(f"{row.label} {found.name}?"):
+            raise SmcError("InvalidParameter.Confirmation", "nothing was done")
     what = f"removing {document['name']}"
     session.do("source.remove", document["id"], what=what, deadline=Deadline(timeout))
     session.out.present(

@@ -1,5 +1,7 @@
-"""The engine's process: ``python -m smc_tui.engine run --home DIR [--time-lapse N]``.
+"""The engine's process: ``python -m smc_tui.engine run [--home DIR] [--time-lapse N]``.
 
+    --config FILE, --set KEY=VALUE
+                    what it is configured with until it ends, as for the command line
     --ready-fd FD   write one JSON line there, {"ready": true, "pid": N} or
                     {"error": {...}}, and close it: how whoever starts an engine in the
                     background learns, without polling, what became of it
@@ -17,8 +19,10 @@ import logging
 import os
 import sys
 from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import Any
 
+from smc_tui import config
 from smc_tui.engine.claim import Claim
 from smc_tui.engine.engine import Engine, open_clock, production_seams
 from smc_tui.jobstore.home import Home
@@ -33,11 +37,12 @@ def main(argv: list[str] | None = None) -> int:
     """Run an engine; return the exit status."""
     args = _parser().parse_args(argv)
     report = _Report(args.ready_fd)
-    home = Home.find(args.home)
     try:
+        reading = config.read(dict(args.set), args.config)
+        home = Home.find(args.home or reading.checked().home or None)
         claim = Claim.take(home)
         try:
-            _serve(home, claim, args.time_lapse, report)
+            _serve(home, claim, args.time_lapse, report, reading)
         finally:
             claim.release()
     except SmcError as error:
@@ -49,12 +54,15 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _serve(home: Home, claim: Claim, factor: float, report: _Report) -> None:
+def _serve(
+    home: Home, claim: Claim, factor: float, report: _Report, reading: config.Reading
+) -> None:
     log = _logger(home)
+    log.info("configured: %s", reading.summary())
     try:
         with JobWriter.open(home) as store:
             clock = open_clock(store, factor)
-            engine = Engine(claim, store, clock, production_seams(home), log)
+            engine = Engine(claim, store, clock, production_seams(home), log, reading.checked())
             asyncio.run(engine.run(lambda: report.say({"ready": True, "pid": os.getpid()})))
     except Exception:
         log.exception("the engine ends")
@@ -103,11 +111,20 @@ def _factor(text: str) -> float:
     return value
 
 
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(text)
+    return key, value
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m smc_tui.engine")
     verbs = parser.add_subparsers(required=True)
     run = verbs.add_parser("run", help="serve a home folder until told to stop")
     run.add_argument("--home", help="the home folder")
+    run.add_argument("--config", type=Path, metavar="FILE", help="the configuration file")
+    run.add_argument("--set", type=_pair, action="append", default=[], metavar="KEY=VALUE")
     run.add_argument("--time-lapse", type=_factor, default=1.0, metavar="N")
     run.add_argument("--ready-fd", type=int, metavar="FD")
     return parser

@@ -18,6 +18,16 @@ def stop_awaited(run_id: str) -> str:
     return f"stop:{run_id}"
 
 
+def drill_awaited(job_id: str) -> str:
+    """Return the note of a request that waits for the end of a job's drill."""
+    return f"drill:{job_id}"
+
+
+def begun_awaited(job_id: str) -> str:
+    """Return the note of a start that waits for its drill, and then for its run."""
+    return f"begun:{job_id}"
+
+
 def finish_awaited(job_id: str) -> str:
     """Return the note of a request that waits until a job is Finished."""
     return f"finish:{job_id}"

@@ -14,6 +14,7 @@ from smc_tui.engine.clock import Clock
 from smc_tui.jobstore.home import Home
 from smc_tui.jobstore.writer import JobWriter
 from smc_tui.model.errors import SmcError
+from smc_tui.model.options import Config
 
 T = TypeVar("T")
 
@@ -47,6 +48,7 @@ class WorkerCommands:
     """The programs that do the work, as argument lists."""
 
     sync: list[str] = field(default_factory=lambda: [sys.executable, "-m", "smc_tui.sync"])
+    drill: list[str] = field(default_factory=lambda: [sys.executable, "-m", "smc_tui.drill"])
     images: list[str] = field(default_factory=lambda: [sys.executable, "-m", "smc_tui.images"])
 
 
@@ -90,6 +92,7 @@ class Context:
     clock: Clock
     seams: Seams
     log: logging.Logger
+    config: Config = field(default_factory=Config)
     wakeup: asyncio.Event = field(default_factory=asyncio.Event)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)

@@ -17,6 +17,7 @@ from smc_tui.engine.claim import Claim
 from smc_tui.engine.clock import Clock
 from smc_tui.engine.collecting import Collecting
 from smc_tui.engine.context import RETRY_FIRST, RETRY_LATEST, Context, Seams
+from smc_tui.engine.drills import Drills
 from smc_tui.engine.keeping import ImageShelf, Keeper
 from smc_tui.engine.ledger import ENGINE, SCHEDULER, Ledger
 from smc_tui.engine.recovery import Recovery
@@ -34,11 +35,16 @@ from smc_tui.jobstore.writer import JobWriter
 from smc_tui.model import schedule
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Move, RunKind, Status
+from smc_tui.model.options import Config, changed
 from smc_tui.model.things import Job
+from smc_tui.model.units import MINUTE
 
 #: Longest sleep, real seconds: timers stand still while the machine sleeps, and this
 #: is how late a run may be after it wakes.
 LONGEST_WAIT = 30.0
+
+#: The clock is written down at least this often, seconds of its own.
+SAVE_EVERY = 15 * MINUTE
 
 
 def production_seams(home: Home) -> Seams:
@@ -56,26 +62,42 @@ class Engine:
     """One home's engine. Create it with the claim held; ``run`` it once."""
 
     def __init__(
-        self, claim: Claim, store: JobWriter, clock: Clock, seams: Seams, log: logging.Logger
+        self,
+        claim: Claim,
+        store: JobWriter,
+        clock: Clock,
+        seams: Seams,
+        log: logging.Logger,
+        config: Config | None = None,
     ) -> None:
         self._claim = claim
-        self._context = Context(store.home, store, clock, seams, log)
+        self._context = Context(store.home, store, clock, seams, log, config or Config())
         self._store = store
         self._ledger = Ledger(store, clock)
         self._keeper = Keeper(self._context, self._ledger)
         self._runs = Runs(self._context, self._ledger, self._keeper)
+        self._drills = Drills(self._context, self._ledger, self._runs, self._keeper)
         self._works = Works(self._context, self._ledger)
         self._collecting = Collecting(self._context)
         self._pause = RETRY_FIRST
         self._saved_offset = -1.0
+        self._saved_now = 0.0
         self._verbs: dict[str, Callable[[Request], None]] = {
             **SourceVerbs(self._context, self._ledger).verbs(),
             **TagVerbs(self._context, self._ledger).verbs(),
-            **SettingsVerbs(self._context, self._ledger, self._runs).verbs(),
-            **JobVerbs(self._context, self._ledger, self._runs, self._keeper).verbs(),
+            **SettingsVerbs(self._context, self._ledger, self._runs, self._drills).verbs(),
+            **self._job_verbs().verbs(),
             **ImageVerbs(self._context, self._ledger, self._keeper, self._works).verbs(),
             "engine.stop": self._stop_verb,
         }
+
+    def _job_verbs(self) -> JobVerbs:
+        return JobVerbs(self._context, self._ledger, self._runs, self._drills, self._keeper)
+
+    async def recover(self) -> None:
+        """Put right what the last engine left."""
+        parts = (self._ledger, self._runs, self._drills, self._keeper)
+        await Recovery(self._context, *parts).run()
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve until told to stop.
@@ -92,9 +114,12 @@ class Engine:
             loop.add_signal_handler(number, self.stop)
         with self._store.transaction():
             self._store.engine_started(__version__, clock.now(), clock.offset(), clock.factor)
-            self._ledger.event(ENGINE, "engine started", __version__, time_lapse=clock.factor)
+            self._ledger.event(
+                ENGINE, "engine started", __version__,
+                time_lapse=clock.factor, config=changed(self._context.config),
+            )  # fmt: skip
         try:
-            await Recovery(self._context, self._ledger, self._runs, self._keeper).run()
+            await self.recover()
             waker = self._claim.serve()
             loop.add_reader(waker, self._woken)
             try:
@@ -155,13 +180,14 @@ class Engine:
             return
 
     def _save_clock(self) -> None:
+        """Write down where the clock is: the next engine's never goes back behind that."""
         clock = self._context.clock
-        offset = clock.offset()
-        if abs(offset - self._saved_offset) < 1.0:
+        now, offset = clock.now(), clock.offset()
+        if abs(offset - self._saved_offset) < 1.0 and now - self._saved_now < SAVE_EVERY:
             return
         with self._store.transaction(durable=False):
-            self._store.save_clock(clock.now(), offset)
-        self._saved_offset = offset
+            self._store.save_clock(now, offset)
+        self._saved_now, self._saved_offset = now, offset
 
     # Requests
 
@@ -206,9 +232,11 @@ class Engine:
         """Do what the clock asks of a job."""
         match schedule.due(job, self._context.clock.now()):
             case schedule.Due.RUN:
-                move = Move.START if job.status is Status.READY else Move.SYNC
-                kind = RunKind.SCHEDULE
-                self._runs.start(*self._ledger.begin_run(job, move, kind, SCHEDULER))
+                if job.status is Status.READY:
+                    self._drills.start_job(job, RunKind.SCHEDULE, SCHEDULER)
+                    return
+                begun = self._ledger.begin_run(job, Move.SYNC, RunKind.SCHEDULE, SCHEDULER)
+                self._runs.start(*begun)
             case schedule.Due.EXPIRE:
                 expired = self._ledger.expire(job)
                 self._context.spawn(self._keeper.release(job.id), f"release of {expired.id}")
@@ -224,6 +252,7 @@ class Engine:
         """
         patience = self._context.seams.patience
         self._runs.leave(patience.leave)
+        self._drills.leave(patience.leave)
         self._works.leave(patience.leave)
         tasks = set(self._context.tasks)
         if tasks:
@@ -243,6 +272,12 @@ class Engine:
 
 
 def open_clock(store: JobWriter, factor: float) -> Clock:
-    """Return a clock that goes on from where the last engine's was."""
+    """Return a clock that goes on from where the last engine's was.
+
+    How far ahead of the wall clock that was counts only if it had been made to run
+    ahead. Otherwise the wall clock had been set back, and may have been put right since:
+    then to be as far ahead again would be to live in the future, where jobs expire.
+    """
     row = store.engine()
-    return Clock(factor, offset=row.clock_offset if row else 0.0, not_before=store.newest_instant())
+    ahead = row.clock_offset if row is not None and row.time_lapse != 1.0 else 0.0
+    return Clock(factor, offset=ahead, not_before=store.newest_instant())

@@ -299,9 +299,9 @@ def remove_tree(folder: Path) -> None:
 def tree_size(folder: Path) -> int:
     """Return the bytes that the files under a folder take on the disk."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_blocks * 512
-        except FileNotFoundError:
-            continue
+    # Path.rglob would fail on a folder that is removed meanwhile.
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += (Path(parent) / name).stat().st_blocks * 512
     return total

@@ -24,6 +24,7 @@ The methods expect a job just read, with no await in between.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -137,16 +138,18 @@ class Ledger:
         request: Request | None = None,
         *,
         create: bool = False,
+        also: Callable[[Job, Run], None] | None = None,
     ) -> tuple[Job, Run]:
         """Start a run, or go on with the paused one.
 
         Args:
             job: as just read, or new.
-            move: START, SYNC or COMPLETE_WITH_LAST_SYNC.
+            move: START, SYNC, DRILL_PASSED or COMPLETE_WITH_LAST_SYNC.
             kind: why; the first run of a job is Full whatever is given.
             actor: who wants it.
             request: what to accept with it.
             create: the job is new.
+            also: what else is written in the same transaction.
         """
         now = self.clock.now()
         with self.store.transaction():
@@ -166,9 +169,12 @@ class Ledger:
                 next_run=None,
                 wish=Wish.NONE,
                 fault=None,
+                starting=False,
                 live={},
                 progress=job.progress if run.attempts > 1 else 0.0,
             )
+            if also is not None:
+                also(job, run)
             action = "run continued" if run.attempts > 1 else "run started"
             self.event(actor, action, str(job.state), job, run_id=run.id, kind=str(run.kind))
             if request is not None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from smc_tui.engine.answers import WORK
 from smc_tui.engine.context import Context, in_thread
+from smc_tui.engine.drills import Drills
 from smc_tui.engine.keeping import ASIDE, Keeper, image_of_manifest, lock_free, remove_tree
 from smc_tui.engine.ledger import ENGINE, Ledger
 from smc_tui.engine.runs import Runs
@@ -26,11 +27,14 @@ _LOST = "Image.NotFound"
 class Recovery:
     """One engine's first look at its home."""
 
-    def __init__(self, context: Context, ledger: Ledger, runs: Runs, keeper: Keeper) -> None:
+    def __init__(
+        self, context: Context, ledger: Ledger, runs: Runs, drills: Drills, keeper: Keeper
+    ) -> None:
         self._context = context
         self._store = context.store
         self._ledger = ledger
         self._runs = runs
+        self._drills = drills
         self._keeper = keeper
 
     async def run(self) -> None:
@@ -123,6 +127,8 @@ class Recovery:
             self._keeper.clean(job)
         elif job.status is Status.EXPIRED:
             self._context.spawn(self._keeper.release(job.id), f"release of {job.id}")
+        elif job.phase is Phase.DRILLING:
+            self._drills.resume(job)
         elif job.status is Status.RUNNING:
             run = self._store.run(job.run_id) if job.run_id else None
             if run is None:

@@ -153,8 +153,8 @@ def main() -> int:
     except Exception as error:
         # The whole story goes to the log, the line to the operator.
         traceback.print_exc()
-        detail = f"{type(error).__name__}: {error}"
-        say("error", code="Images.Failed", detail=detail, facts={})
+        failure = SmcError("Images.Failed", f"{type(error).__name__}: {error}")
+        say("error", code=failure.code, detail=failure.detail, facts={})
         return 1
     return 0
 

@@ -28,11 +28,9 @@ from smc_tui.images.session import Session
 from smc_tui.images.stats import Stats, bytes_on_disk, stats
 from smc_tui.images.verify import Verification, verify
 from smc_tui.model.errors import SmcError
-from smc_tui.model.geometry import BLOCK
+from smc_tui.model.geometry import BLOCK, STORE_NAME, STORE_VERSION
 
-VERSION = 1
 _LISTS_AT_ONCE = 1024
-_FORMAT = "smc-tui images"
 
 
 class ImageStore:
@@ -384,13 +382,15 @@ def _prepare(paths: Paths, files: Files) -> None:
     for folder in paths.folders:
         files.mkdir(folder)
     if not paths.format.exists():
-        files.replace(paths.format, [f"{_FORMAT} {VERSION}\n".encode()])
+        files.replace(paths.format, [f"{STORE_NAME} {STORE_VERSION}\n".encode()])
     with reading(paths.format), paths.format.open("rb") as file:
         words = file.read(100).decode("ascii", "replace").rsplit(maxsplit=1)
-    if len(words) != 2 or words[0] != _FORMAT or not words[1].isdigit():
-        detail = f'{paths.format} does not say "{_FORMAT} {VERSION}"'
+    if len(words) != 2 or words[0] != STORE_NAME or not words[1].isdigit():
+        detail = f'{paths.format} does not say "{STORE_NAME} {STORE_VERSION}"'
         raise SmcError("Store.Damaged", detail, path=str(paths.format))
-    if int(words[1]) > VERSION:
-        raise SmcError("Store.Newer", f"{paths.root} has version {words[1]}, known is {VERSION}")
+    if int(words[1]) > STORE_VERSION:
+        raise SmcError(
+            "Store.Newer", f"{paths.root} has version {words[1]}, known is {STORE_VERSION}"
+        )
     if not paths.index.exists():
         rebuild(paths, files)

@@ -26,14 +26,21 @@ class Home:
 
     @classmethod
     def find(cls, given: str | Path | None = None) -> Home:
-        """Return the home that was given, else the environment's, else the default."""
+        """Return the home that was given, else the environment's, else the default.
+
+        Raises:
+            SmcError: Home.Unusable: it is in the home of a user that there is not.
+        """
         chosen = given or os.environ.get(ENVIRONMENT)
         if not chosen:
             # Here, not above: only a call without a home pays for the import.
             import platformdirs
 
             chosen = platformdirs.user_state_path("smc-tui", appauthor=False)
-        return cls(Path(chosen).expanduser().absolute())
+        try:
+            return cls(Path(chosen).expanduser().absolute())
+        except RuntimeError as error:  # ~ of a user that there is not
+            raise SmcError("Home.Unusable", f"{chosen}: {error}") from error
 
     @property
     def jobs_db(self) -> Path:

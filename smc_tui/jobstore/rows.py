@@ -1,11 +1,17 @@
-"""Rows of the tables to things of the model and back, one pair a table."""
+"""Rows of the tables to things of the model and back.
+
+A column has the name of the thing's field. Where the two hold it differently, the
+table's line below says how: a *codec* leads from the field to the column and back.
+"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
 
 from smc_tui.model.lifecycle import Consistency, ImageState, Phase, RunKind, SourceState, Status
 from smc_tui.model.things import (
@@ -26,18 +32,7 @@ from smc_tui.model.things import (
 )
 
 Row = dict[str, Any]
-
-_SETTINGS = (
-    "image_name",
-    "interval",
-    "keep",
-    "valid_until",
-    "target",
-    "start_at",
-    "limit_mbit",
-    "compression",
-    "drill",
-)
+T = TypeVar("T")
 
 
 def dump(value: Any) -> str:
@@ -45,196 +40,119 @@ def dump(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def fault_text(fault: Fault | None) -> str | None:
-    """Return a failure as the tables hold it."""
-    return None if fault is None else dump(asdict(fault))
+@dataclass(frozen=True, slots=True)
+class _Codec:
+    """The way of a field into its column and back; None stays None."""
+
+    into: Callable[[Any], Any]
+    back: Callable[[Any], Any]
 
 
-def _fault(text: str | None) -> Fault | None:
-    return None if text is None else Fault(**json.loads(text))
+def _word(kind: type[StrEnum]) -> _Codec:
+    return _Codec(str, kind)
 
 
-def source_row(source: Source) -> Row:
-    """Return a source's row."""
-    return {
-        "id": source.id,
-        "name": source.name,
-        "state": str(source.state),
-        "ssh": None if source.ssh is None else dump(asdict(source.ssh)),
-        "disks": dump([asdict(disk) for disk in source.disks]),
-        "created": source.created,
-        "checked": source.checked,
-        "host_key": None if source.host_key is None else dump(source.host_key),
-        "inventory": dump(source.inventory),
-        "link_bps": source.link_bps,
-        "description": source.description,
-        "tags": dump(source.tags),
-        "fault": fault_text(source.fault),
-    }
+def _record(kind: type[Any]) -> _Codec:
+    return _Codec(lambda value: dump(asdict(value)), lambda text: kind(**json.loads(text)))
 
 
-def source_of(row: sqlite3.Row) -> Source:
-    """Return the source of a row."""
-    return Source(
-        id=row["id"],
-        name=row["name"],
-        state=SourceState(row["state"]),
-        ssh=None if row["ssh"] is None else Ssh(**json.loads(row["ssh"])),
-        disks=tuple(Disk(**disk) for disk in json.loads(row["disks"])),
-        created=row["created"],
-        checked=row["checked"],
-        host_key=None if row["host_key"] is None else json.loads(row["host_key"]),
-        inventory=json.loads(row["inventory"]),
-        link_bps=row["link_bps"],
-        description=row["description"],
-        tags=tuple(json.loads(row["tags"])),
-        fault=_fault(row["fault"]),
-    )
+_AS_IT_IS = _Codec(lambda value: value, lambda value: value)
+_FLAG = _Codec(int, bool)
+_JSON = _Codec(dump, json.loads)
+_TUPLE = _Codec(dump, lambda text: tuple(json.loads(text)))
+_DISKS = _Codec(
+    lambda disks: dump([asdict(disk) for disk in disks]),
+    lambda text: tuple(Disk(**disk) for disk in json.loads(text)),
+)
+
+
+class _Table(Generic[T]):
+    """How the things of one kind are held.
+
+    Args:
+        kind: the thing's dataclass.
+        apart: fields that are no columns of the table.
+        codecs: by field; what has none is held as it is.
+    """
+
+    def __init__(self, kind: type[T], /, apart: tuple[str, ...] = (), **codecs: _Codec) -> None:
+        self._kind = kind
+        names = [each.name for each in fields(kind)]  # type: ignore[arg-type]
+        self._columns = [(name, codecs.get(name, _AS_IT_IS)) for name in names if name not in apart]
+
+    def row(self, thing: T) -> Row:
+        """Return a thing's row."""
+        found = ((name, codec, getattr(thing, name)) for name, codec in self._columns)
+        return {n: None if value is None else codec.into(value) for n, codec, value in found}
+
+    def of(self, row: sqlite3.Row | Row, **apart: Any) -> T:
+        """Return the thing of a row, which may have further columns."""
+        found = ((name, codec, row[name]) for name, codec in self._columns)
+        made = {n: None if value is None else codec.back(value) for n, codec, value in found}
+        return self._kind(**made, **apart)
+
+
+_FAULT = _record(Fault)
+_SOURCES = _Table(
+    Source,
+    state=_word(SourceState),
+    ssh=_record(Ssh),
+    disks=_DISKS,
+    host_key=_JSON,
+    inventory=_JSON,
+    tags=_TUPLE,
+    fault=_FAULT,
+)
+_SETTINGS = _Table(JobSettings, drill=_word(DrillMode))
+_JOBS = _Table(
+    Job,
+    apart=("settings",),
+    status=_word(Status),
+    phase=_word(Phase),
+    wish=_word(Wish),
+    completing=_FLAG,
+    fault=_FAULT,
+    live=_JSON,
+    tags=_TUPLE,
+    drill_report=_JSON,
+    starting=_FLAG,
+)
+_RUNS = _Table(
+    Run,
+    kind=_word(RunKind),
+    counters=_record(Counters),
+    published=_FLAG,
+    report=_JSON,
+    fault=_FAULT,
+)
+_IMAGES = _Table(
+    Image,
+    apart=("holds",),
+    state=_word(ImageState),
+    consistency=_word(Consistency),
+    disks=_TUPLE,
+    fault=_FAULT,
+)
+_RESOURCES = _Table(Resource, state=_word(ResourceState))
+_EVENTS = _Table(Event, facts=_JSON)
+
+source_row, source_of = _SOURCES.row, _SOURCES.of
+run_row, run_of = _RUNS.row, _RUNS.of
+image_row = _IMAGES.row
+resource_row, resource_of = _RESOURCES.row, _RESOURCES.of
+event_of = _EVENTS.of
 
 
 def job_row(job: Job) -> Row:
-    """Return a job's row."""
-    return {
-        "id": job.id,
-        "name": job.name,
-        "description": job.description,
-        "source_id": job.source_id,
-        "source_name": job.source_name,
-        **{name: getattr(job.settings, name) for name in _SETTINGS},
-        "status": str(job.status),
-        "phase": str(job.phase) if job.phase else None,
-        "progress": job.progress,
-        "created": job.created,
-        "next_run": job.next_run,
-        "run_id": job.run_id,
-        "wish": str(job.wish),
-        "completing": int(job.completing),
-        "expired": job.expired,
-        "fault": fault_text(job.fault),
-        "live": dump(job.live),
-        "tags": dump(job.tags),
-        "drill_report": dump(job.drill_report),
-    }
+    """Return a job's row; its settings are columns like the others."""
+    return {**_JOBS.row(job), **_SETTINGS.row(job.settings)}
 
 
-def job_of(row: sqlite3.Row) -> Job:
+def job_of(row: sqlite3.Row | Row) -> Job:
     """Return the job of a row."""
-    return Job(
-        id=row["id"],
-        name=row["name"],
-        description=row["description"],
-        source_id=row["source_id"],
-        source_name=row["source_name"],
-        settings=JobSettings(
-            **{**{name: row[name] for name in _SETTINGS}, "drill": DrillMode(row["drill"])}
-        ),
-        status=Status(row["status"]),
-        phase=Phase(row["phase"]) if row["phase"] else None,
-        progress=row["progress"],
-        created=row["created"],
-        next_run=row["next_run"],
-        run_id=row["run_id"],
-        wish=Wish(row["wish"]),
-        completing=bool(row["completing"]),
-        expired=row["expired"],
-        fault=_fault(row["fault"]),
-        live=json.loads(row["live"]),
-        tags=tuple(json.loads(row["tags"])),
-        drill_report=json.loads(row["drill_report"]),
-    )
+    return _JOBS.of(row, settings=_SETTINGS.of(row))
 
 
-def run_row(run: Run) -> Row:
-    """Return a run's row."""
-    return {
-        "id": run.id,
-        "job_id": run.job_id,
-        "kind": str(run.kind),
-        "image_id": run.image_id,
-        "image_name": run.image_name,
-        "started": run.started,
-        "ended": run.ended,
-        "attempts": run.attempts,
-        "seconds": run.seconds,
-        "counters": dump(asdict(run.counters)),
-        "published": int(run.published),
-        "report": dump(run.report),
-        "fault": fault_text(run.fault),
-    }
-
-
-def run_of(row: sqlite3.Row) -> Run:
-    """Return the run of a row."""
-    return Run(
-        id=row["id"],
-        job_id=row["job_id"],
-        kind=RunKind(row["kind"]),
-        image_id=row["image_id"],
-        image_name=row["image_name"],
-        started=row["started"],
-        ended=row["ended"],
-        attempts=row["attempts"],
-        seconds=row["seconds"],
-        counters=Counters(**json.loads(row["counters"])),
-        published=bool(row["published"]),
-        report=json.loads(row["report"]),
-        fault=_fault(row["fault"]),
-    )
-
-
-def image_row(image: Image) -> Row:
-    """Return an image's row; its holds have a table of their own."""
-    return {
-        "id": image.id,
-        "name": image.name,
-        "job_id": image.job_id,
-        "job_name": image.job_name,
-        "run_id": image.run_id,
-        "source_id": image.source_id,
-        "source_name": image.source_name,
-        "created": image.created,
-        "state": str(image.state),
-        "consistency": str(image.consistency),
-        "reason": image.reason,
-        "root": image.root,
-        "disks": dump(image.disks),
-        "verified": image.verified,
-        "fault": fault_text(image.fault),
-    }
-
-
-def image_of(row: sqlite3.Row) -> Image:
-    """Return the image of a row that carries its holds as a JSON list."""
-    return Image(
-        id=row["id"],
-        name=row["name"],
-        job_id=row["job_id"],
-        job_name=row["job_name"],
-        run_id=row["run_id"],
-        source_id=row["source_id"],
-        source_name=row["source_name"],
-        created=row["created"],
-        state=ImageState(row["state"]),
-        consistency=Consistency(row["consistency"]),
-        reason=row["reason"],
-        root=row["root"],
-        disks=tuple(json.loads(row["disks"])),
-        holds=tuple(json.loads(row["holds"])),
-        verified=row["verified"],
-        fault=_fault(row["fault"]),
-    )
-
-
-def resource_row(resource: Resource) -> Row:
-    """Return a resource's row."""
-    return {**asdict(resource), "state": str(resource.state)}
-
-
-def resource_of(row: sqlite3.Row) -> Resource:
-    """Return the resource of a row."""
-    return Resource(**{**dict(row), "state": ResourceState(row["state"])})
-
-
-def event_of(row: sqlite3.Row) -> Event:
-    """Return the event of a row."""
-    return Event(**{**dict(row), "facts": json.loads(row["facts"])})
+def image_of(row: sqlite3.Row | Row) -> Image:
+    """Return the image of a row that carries its holds, a table of their own, as a JSON list."""
+    return _IMAGES.of(row, holds=tuple(json.loads(row["holds"])))

@@ -39,7 +39,9 @@ def _ground_floor(db: Database) -> None:
         strict=True,
     ).create_index(["name"], unique=True)
     _jobs(db)
-    _runs_and_images(db)
+    _runs(db)
+    _images(db)
+    _resources(db)
     _history(db)
 
 
@@ -83,8 +85,10 @@ def _jobs(db: Database) -> None:
     )
 
 
-def _runs_and_images(db: Database) -> None:
-    # Runs, images and events outlive their job, so nothing here refers to jobs by key.
+# Runs, images and events outlive their job, so nothing below refers to jobs by key.
+
+
+def _runs(db: Database) -> None:
     runs = db.table("runs").create(
         {
             "id": str,
@@ -106,6 +110,9 @@ def _runs_and_images(db: Database) -> None:
         strict=True,
     )
     runs.create_index(["job_id", "started"])
+
+
+def _images(db: Database) -> None:
     images = db.table("images").create(
         {
             "id": str,
@@ -131,6 +138,9 @@ def _runs_and_images(db: Database) -> None:
     images.create_index(["name"], unique=True)
     images.create_index(["job_id", "created"])
     db.table("holds").create({"image_id": str, "holder": str}, pk=("image_id", "holder"))
+
+
+def _resources(db: Database) -> None:
     resources = db.table("resources").create(
         {
             "id": str,
@@ -189,7 +199,15 @@ def _tags_and_drills(db: Database) -> None:
     db.table("jobs").add_column("drill_report", str, not_null_default="{}")
 
 
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (_ground_floor, _tags_and_drills)
+def _drills_before_starts(db: Database) -> None:
+    db.table("jobs").add_column("starting", int, not_null_default=0)
+
+
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (
+    _ground_floor,
+    _tags_and_drills,
+    _drills_before_starts,
+)
 
 VERSION = len(MIGRATIONS)
 

@@ -275,12 +275,27 @@ class JobStore:
         found = self._all("SELECT * FROM resources WHERE state != 'Released' ORDER BY created")
         return [rows.resource_of(row) for row in found]
 
+    def now(self) -> float:
+        """Return about what the engine's clock says: to the second, but for a time lapse."""
+        row = self.engine()
+        if row is None:
+            return time.time()
+        return max(time.time() + max(0.0, row.clock_offset), row.clock_now)
+
     def engine(self) -> EngineRow | None:
         """Return what the last engine wrote about itself."""
         row = self._one(
             "SELECT pid, version, started, stopped, time_lapse, clock_now, clock_offset FROM engine"
         )
         return None if row is None else EngineRow(*row)
+
+    def engine_config(self) -> dict[str, Any]:
+        """Return what the last engine was configured with: values by key, without defaults."""
+        row = self._one(
+            "SELECT * FROM events WHERE action = 'engine started' ORDER BY id DESC LIMIT 1"
+        )
+        found = rows.event_of(row).facts.get("config") if row is not None else None
+        return found if isinstance(found, dict) else {}
 
     # Documents
 

@@ -190,6 +190,12 @@ class JobWriter(JobStore):
         row = self._one("SELECT at FROM events ORDER BY id LIMIT 1")
         return float(row["at"]) if row else 0.0
 
+    def write_live(self, job: Job) -> None:
+        """Update what a job's worker last said, and nothing else of the job."""
+        self._connection.execute(
+            "UPDATE jobs SET live = ? WHERE id = ?", (rows.dump(job.live), job.id)
+        )
+
     def write_progress(self, job: Job, run: Run) -> None:
         """Update a running job's bar and its run's counters, and nothing else of them."""
         job_row, run_row = rows.job_row(job), rows.run_row(run)
@@ -249,6 +255,13 @@ class JobWriter(JobStore):
     def awaiting(self, *awaits: str) -> list[Request]:
         """Return the accepted requests that wait for one of these."""
         return [request for request in self.accepted_requests() if request.awaits in awaits]
+
+    def hand_on(self, request: Request, result: dict[str, Any], awaits: str) -> bool:
+        """Have an accepted request wait for something else, adding to its result."""
+        return self._answer(
+            "UPDATE requests SET result = ?, awaits = ? WHERE id = ? AND state = 'accepted'",
+            (rows.dump({**request.result, **result}), awaits, request.id),
+        )
 
     def write_request_progress(self, request_id: str, progress: dict[str, Any]) -> None:
         """Show how far an accepted request is."""

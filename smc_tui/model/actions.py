@@ -40,7 +40,6 @@ class Friction(StrEnum):
 class Ability(StrEnum):
     """What an installation may lack."""
 
-    DRILL = "migration drills"
     INSTANCES = "a destination that can run instances"
 
 
@@ -85,6 +84,7 @@ class Action:
         friction: what stands before it.
         incremental_only: makes no sense for a once-only job.
         final: cannot be undone.
+        drilled_only: needs a migration drill's report.
     """
 
     id: ActionId
@@ -95,6 +95,7 @@ class Action:
     subject: Subject = Subject.JOB
     incremental_only: bool = False
     final: bool = False
+    drilled_only: bool = False
     needs: Ability | None = None
 
 
@@ -109,7 +110,12 @@ _HAS_IMAGES = (_WAITING, _STOPPED, _IN_ERROR, _FINISHED)
 _ANY_BUT_DELETING = tuple(state for state in STATES if state.status is not Status.DELETING)
 _A = ActionId
 _TABLE = (
-    Action(_A.START, "Start Migration Job", "job.start", (_READY, _STOPPED, _IN_ERROR)),
+    Action(
+        _A.START,
+        "Start Migration Job",
+        "job.start",
+        (_READY, _STOPPED, _IN_ERROR, _DRILL_EXCEPTION),
+    ),
     Action(
         _A.PAUSE,
         "Pause Migration Job",
@@ -161,8 +167,8 @@ _TABLE = (
         final=True,
     ),
     Action(_A.VIEW_REPORT, "View Report", "", tuple(STATES)),
-    Action(_A.RETRY_DRILL, "Retry Drill", "job.drill", (_DRILL_EXCEPTION,), needs=Ability.DRILL),
-    Action(_A.VIEW_DRILL, "View Drill Report", "", tuple(STATES), needs=Ability.DRILL),
+    Action(_A.RETRY_DRILL, "Retry Drill", "job.drill", (_READY, _DRILL_EXCEPTION)),
+    Action(_A.VIEW_DRILL, "View Drill Report", "", tuple(STATES), drilled_only=True),
     Action(
         _A.CREATE_INSTANCE,
         "Create Instance",
@@ -235,6 +241,8 @@ def refusal(
             "ReplicationJob.OnceOnly",
             f"{action.label} is for incremental jobs; {job.name} runs once",
         )
+    if action.drilled_only and not job.drill_report:
+        return SmcError("ReplicationJob.NotDrilled", f"{job.name} has no migration drill's report")
     if job.state in action.states:
         return None
     allowed = _words(action.states)

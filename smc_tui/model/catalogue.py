@@ -219,6 +219,9 @@ CATALOGUE: dict[str, Entry] = {
     "ReplicationJob.InvalidBusinessStatus": _not_allowed(
         "the running job's phase does not allow it", "see smc-tui job show NAME, then try again"
     ),
+    "ReplicationJob.NotDrilled": _not_allowed(
+        "the job has no migration drill's report", "make one: smc-tui job drill NAME"
+    ),
     "ReplicationJob.OnceOnly": _not_allowed("the job runs only once", "create an incremental job"),
     "Image.InUse": _not_allowed(
         "the image is used", "unpin it, or wait until its verification or export has ended"
@@ -258,6 +261,24 @@ CATALOGUE: dict[str, Entry] = {
         "the job came to rest in another status than the one waited for",
         "see smc-tui job show NAME",
         safe=_KEPT,
+    ),
+    "ReplicationJob.DrillException": Entry(
+        "the migration drill found what makes the migration impossible",
+        "see smc-tui job drill NAME --last; mend it, then: smc-tui job drill NAME",
+        safe="everything: a drill only reads",
+        resumes="a drill that passes goes on where the start was held up",
+    ),
+    "Drill.Failed": Entry(
+        "the migration drill met something it does not know",
+        "see the drill's log in the home folder, then: smc-tui job retry NAME",
+        safe="everything: a drill only reads",
+        resumes="with another drill",
+    ),
+    "Drill.Died": Entry(
+        "the migration drill's process ended without a word",
+        "see the drill's log and this host's memory, then: smc-tui job retry NAME",
+        safe="everything: a drill only reads",
+        resumes="with another drill",
     ),
     "Sync.Failed": _run(
         "the synchronisation met something it does not know", "see the run's log, then retry"
@@ -326,6 +347,10 @@ CATALOGUE: dict[str, Entry] = {
     "Config.Invalid": _usage(
         "the configuration has something wrong in it",
         "mend what is named, then: smc-tui config validate",
+    ),
+    "Config.Unreadable": _usage(
+        "the configuration file cannot be read",
+        "check its path and permissions, or name another one: --config FILE",
     ),
     "Engine.NotReachable": Entry(
         "no engine is running for this home folder",

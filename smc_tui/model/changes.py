@@ -3,7 +3,9 @@
 The lifecycle's rule as a table: name and description always; interval and reserved
 images before the first run or in Waiting; speed limit and compression as long as
 the job is unfinished (a running worker is told at once); the valid time while
-unfinished; the image's name before the first run.
+unfinished; the image's name before the first run. The migration drill may be changed
+before the first run, which is also where a drill left it that failed: turning it off
+there is how a person goes on in spite of what it found.
 """
 
 from __future__ import annotations
@@ -29,6 +31,10 @@ _ALWAYS = When("always", frozenset(Status) - {Status.DELETING})
 _BETWEEN = When("before the first run and in Waiting", frozenset({Status.READY, Status.WAITING}))
 _UNFINISHED = When("while the job is unfinished", UNFINISHED - {Status.EXPIRED})
 _FIRST = When("before the first run", frozenset({Status.READY}))
+_DRILL = When(
+    "before the first run, in DrillException and in InError",
+    frozenset({Status.READY, Status.DRILL_EXCEPTION, Status.IN_ERROR}),
+)
 
 CHANGEABLE: Mapping[str, When] = MappingProxyType(
     {
@@ -40,6 +46,7 @@ CHANGEABLE: Mapping[str, When] = MappingProxyType(
         "compression": _UNFINISHED,
         "valid": _UNFINISHED,
         "image_name": _FIRST,
+        "drill": _DRILL,
     }
 )
 

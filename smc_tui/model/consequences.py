@@ -14,6 +14,7 @@ from typing import Any
 
 from smc_tui.model.actions import ActionId
 from smc_tui.model.costs import MONTH, amount, money_text
+from smc_tui.model.drill import owed
 from smc_tui.model.lifecycle import ImageState, Status
 from smc_tui.model.options import Config
 from smc_tui.model.retention import Kept, kept, to_remove
@@ -195,12 +196,12 @@ def _outgoing(facts: Facts, keep: int | None) -> tuple[str, ...]:
 
 def _start(facts: Facts, choice: Choice) -> Consequences:
     job = facts.job
-    if job.settings.drill is DrillMode.ONLY:
+    drill = owed(job, bool(facts.runs), facts.now)
+    if drill and job.settings.drill is DrillMode.ONLY:
         does = "Starting: a migration drill alone; nothing is transferred."
     elif facts.runs:
         does = "Starting: the job goes on."
     else:
-        drill = job.settings.drill is DrillMode.BEFORE
         does = f"Starting: {'a migration drill, then ' if drill else ''}a full migration."
     return Consequences(does, stays=(_images(facts.images),), resumes=_resumption(facts))
 
@@ -229,7 +230,7 @@ def _cancel(facts: Facts, choice: Choice) -> Consequences:
     job = facts.job
     if job.status is Status.RUNNING:
         does = "Cancelling: the run stops safely, then the job is deleted."
-        run = ("the run under way",)
+        run: tuple[str, ...] = ("the run under way",)
     else:
         does = "Cancelling: the job is deleted."
         run = ("the paused run",) if job.status is Status.STOPPED and job.run_id else ()

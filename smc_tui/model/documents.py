@@ -144,6 +144,7 @@ def job_document(
     """Return a job with its runs (oldest first), its images (newest last) and what it holds."""
     return {
         **job_summary(job),
+        "drill_report": job.drill_report or None,
         "images": [image_document(image) for image in images],
         "runs": [run_document(run) for run in runs],
         "intermediate": resource_document(resource) if resource else None,

@@ -9,8 +9,9 @@ SmcError(code, detail, **facts)
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
+from smc_tui.model.advice import filled
 from smc_tui.model.catalogue import CATALOGUE, ExitCode
 from smc_tui.model.units import printable
 
@@ -29,6 +30,7 @@ class SmcError(Exception):
         self.code = code
         self.detail = printable(detail) or self.entry.cause
         self.facts = facts
+        self._names: dict[str, str] = {}
         super().__init__(f"{code}: {self.detail}")
 
     @property
@@ -36,10 +38,24 @@ class SmcError(Exception):
         """What the command line returns for it."""
         return self.entry.exit_code
 
+    def about(self, **names: str) -> Self:
+        """Return itself, knowing the names that its next step's placeholders stand for.
+
+        Args:
+            names: of the ``job``, ``source``, ``image``, ``host``, as ``advice.filled``.
+        """
+        self._names |= names
+        return self
+
+    @property
+    def next_step(self) -> str:
+        """The catalogue's next step, with the names that are known."""
+        return filled(self.entry.next_step, self._names)
+
     @property
     def line(self) -> str:
         """The one line a person reads: code, cause, next step."""
-        return f"{self.code}: {self.detail.rstrip('.')}. Next: {self.entry.next_step}"
+        return f"{self.code}: {self.detail.rstrip('.')}. Next: {self.next_step}"
 
     def document(self) -> dict[str, Any]:
         """The same for programs."""
@@ -47,7 +63,7 @@ class SmcError(Exception):
             "code": self.code,
             "detail": self.detail,
             "safe": self.entry.safe,
-            "next_step": self.entry.next_step,
+            "next_step": self.next_step,
             "resumes": self.entry.resumes,
             **self.facts,
         }

@@ -25,6 +25,10 @@ CHUNKS_PER_SEGMENT = SEGMENT // CHUNK
 DIGEST = 32
 """Bytes of a digest, blake3's or blake2b's."""
 
+STORE_NAME = "smc-tui images"
+STORE_VERSION = 1
+"""The one line of an image store's FORMAT: what it is, and of which version."""
+
 
 class Encoding(IntEnum):
     """How a block travels, and is stored: as it came over the wire."""

@@ -166,8 +166,9 @@ STATES = (
 #: it, and when, is the action table's business.
 MOVES: Mapping[Move, tuple[tuple[State, ...], State]] = MappingProxyType(
     {
-        Move.START: ((_READY, _STOPPED, _IN_ERROR), _PREPARING),
-        Move.DRILL: ((_READY, _DRILL_EXCEPTION), _DRILLING),
+        # From DrillException too: with the drill turned off a start goes on in spite of it.
+        Move.START: ((_READY, _STOPPED, _IN_ERROR, _DRILL_EXCEPTION), _PREPARING),
+        Move.DRILL: ((_READY, _DRILL_EXCEPTION, _IN_ERROR), _DRILLING),
         Move.DRILL_PASSED: ((_DRILLING,), _PREPARING),
         Move.DRILL_ENDED: ((_DRILLING,), _READY),
         Move.DRILL_FAILED: ((_DRILLING,), _DRILL_EXCEPTION),

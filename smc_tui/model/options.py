@@ -14,6 +14,7 @@ from typing import Any
 
 from smc_tui.model import settings
 from smc_tui.model.errors import SmcError
+from smc_tui.model.units import duration_text
 
 _KEY = "key"
 _CHECK = "check"
@@ -49,8 +50,20 @@ def _currency(value: Any) -> str:
     return value
 
 
+def _folder(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value or len(value) > 4096:
+        raise SmcError("Config.Invalid", "this is no path of a folder")
+    return value
+
+
 def _whole(low: int, high: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": low, "maximum": high}
+
+
+def _duration(low: int, high: int) -> dict[str, Any]:
+    """A text such as 6h, or seconds."""
+    pattern = r"^\s*(\d+\s*[smhdSMHD]\s*)+$"
+    return {"type": ["string", "integer"], "minimum": low, "maximum": high, "pattern": pattern}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,10 @@ class Config:
     are then not shown at all.
     """
 
+    home: str = _option(
+        "home", "", _folder, {"type": "string", "format": "path"},
+        "Home folder; empty: smc-tui in the XDG state folder. Weaker than --home.",
+    )  # fmt: skip
     syncs_at_once: int = _option(
         "engine.syncs_at_once", 4, _count(1, 64), _whole(1, 64),
         "How many synchronisations run at once; others wait in a queue.",
@@ -90,7 +107,8 @@ class Config:
         "What stands before that amount.",
     )  # fmt: skip
     interval: int = _option(
-        "defaults.interval", settings.DEFAULT_INTERVAL, settings.interval, {"type": "string"},
+        "defaults.interval", settings.DEFAULT_INTERVAL, settings.interval,
+        _duration(*settings.INTERVAL),
         "Interval of a new job, 1h to 7d.",
     )  # fmt: skip
     keep: int = _option(
@@ -98,7 +116,8 @@ class Config:
         "Maximum of reserved images of a new job.",
     )  # fmt: skip
     valid: int = _option(
-        "defaults.valid", settings.DEFAULT_VALID, settings.valid, {"type": "string"},
+        "defaults.valid", settings.DEFAULT_VALID, settings.valid,
+        _duration(*settings.VALID),
         "Valid time of a new job, 7d to 90d.",
     )  # fmt: skip
     limit_mbit: int = _option(
@@ -107,7 +126,7 @@ class Config:
     )  # fmt: skip
     compression: str = _option(
         "defaults.compression", settings.AUTO, settings.compression,
-        {"type": ["string", "integer"]},
+        {"type": ["string", "integer"], "minimum": 0, "maximum": 10, "pattern": "^(auto|\\d|10)$"},
         "Compression of a new job's link: auto, or 0 to 10.",
     )  # fmt: skip
     drill: str = _option(
@@ -132,6 +151,11 @@ class Option:
         """The environment variable: ``SMC_TUI_RETRY_ATTEMPTS``."""
         return "SMC_TUI_" + self.key.replace(".", "_").upper()
 
+    def shown(self, value: Any) -> Any:
+        """Return a value as a person writes it: seconds that may be a text are ``6h``."""
+        is_duration = isinstance(self.default, int) and "string" in self.schema.get("type", ())
+        return duration_text(value) if is_duration else value
+
 
 def _row(each: Field[Any]) -> Option:
     said = each.metadata
@@ -140,3 +164,11 @@ def _row(each: Field[Any]) -> Option:
 
 #: Every option, in the order of the documentation.
 OPTIONS: tuple[Option, ...] = tuple(_row(each) for each in fields(Config))
+
+
+def changed(config: Config) -> dict[str, Any]:
+    """Return the values that are not the defaults, by key; JSON values."""
+    values = {option.key: getattr(config, option.name) for option in OPTIONS}
+    return {
+        option.key: values[option.key] for option in OPTIONS if values[option.key] != option.default
+    }

@@ -61,6 +61,8 @@ NO_EXPECTATION, EXPECT_ZERO, EXPECT_DIGESTS = 0, 1, 2
 RAW, ZSTD, ZLIB = 0, 1, 2
 BLKSSZGET = 0x1268  # linux/fs.h: logical sector size
 F_SETPIPE_SZ = 1031  # linux/fcntl.h
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+THIS_PROCESS = "%032x" % int.from_bytes(os.urandom(16), "big")  # equal to nothing elsewhere
 
 
 class Refusal(Exception):
@@ -190,6 +192,15 @@ def find_module(name):
         return None
 
 
+def system_start():
+    """Return what tells one start of the system from another."""
+    try:
+        with open(BOOT_ID) as file:
+            return file.read().strip() or THIS_PROCESS
+    except OSError:
+        return THIS_PROCESS
+
+
 class Disk:
     """One disk or image file, read-only.
 
@@ -239,13 +250,37 @@ class Disk:
         return {name: fact for name, fact in facts.items() if fact}
 
     def state(self):
-        """Return what changes when anything is written: equal states, nothing was."""
+        """Return what changes when anything is written: equal states, nothing was.
+
+        Also between two agents with nobody looking in between. A device's counts begin
+        anew with the system and with the device itself, and a crash may undo what a file
+        had; so which start of the system and which device they are of stands beside them.
+        """
         if not self.is_block:
             found = os.fstat(self.handle)
-            return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+            return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, system_start()]
         fields = self.sysfs("stat").split()
         # Documentation/block/stat.rst: sectors written, writes in flight, sectors discarded.
-        return [self.size, fields[6:7], fields[13:14], self.sysfs("inflight").split()[1:2]]
+        counts = [fields[6:7], fields[13:14], self.sysfs("inflight").split()[1:2]]
+        return [self.size] + counts + [system_start(), self.instance()]
+
+    def instance(self):
+        """Return what no other device has had in this place since the system started.
+
+        The kernel numbers disks from 5.15 on. Before, what tells is the inode number in
+        sysfs, which from 4.14 on is not given out a second time.
+        """
+        number = self.sysfs("diskseq")
+        if number:
+            return number
+        try:
+            release = [int(part) for part in platform.release().split("-")[0].split(".")[:2]]
+            if release < [4, 14]:
+                return THIS_PROCESS
+            place = "/sys/dev/block/%d:%d" % (os.major(self.device), os.minor(self.device))
+            return "inode %d" % os.stat(place).st_ino
+        except (OSError, ValueError):
+            return THIS_PROCESS
 
     def facts(self):
         """Return what the other side is told of the disk."""
@@ -365,7 +400,10 @@ class Kept:
 
     Two workers may serve two slices of one segment at once, so the one that
     ends last frees the buffers: a W is counted in when it arrives, by the one
-    thread that takes requests in, and out when it has been sent.
+    thread that takes requests in, and out when it has been sent. A W carries
+    what it is of with it, and the last one takes that off the table as it
+    arrives: a scan of the same segment that follows on its heels, and may be
+    done before it, puts its own there.
     """
 
     def __init__(self, chunks):
@@ -467,11 +505,13 @@ class Agent:
         index, segment, _, last = struct.unpack_from("<HIBB", body)
         with self.lock:
             kept = self.kept.get((index, segment))
-            if kept is None or kept.closed:
+            if kept is None:
                 raise Refusal("Protocol.Malformed", "segment %d is not kept" % segment)
             kept.owed += 1
-            kept.closed = bool(last)
-        self.desk.put(b"W", body)
+            if last:
+                kept.closed = True
+                del self.kept[index, segment]
+        self.desk.put(b"W", (kept, body))
 
     def ping(self, body):
         """Send back as many bytes as asked: the other side measures the link."""
@@ -502,7 +542,7 @@ class Agent:
             if kind == b"S":
                 self.scan(files, body)
             else:
-                self.send(body)
+                self.send(*body)
 
     def scan(self, files, body):
         """Compare one segment, its buffers reserved, and answer what differs from the expected."""
@@ -544,11 +584,10 @@ class Agent:
         header = struct.pack("<HIHH", index, segment, changed, zeros)
         self.channel.write(b"a", header, b"".join(digests))
 
-    def send(self, body):
+    def send(self, kept, body):
         """Send the wanted blocks of a kept segment; after the last W its buffers are free."""
         index, segment, level, _ = struct.unpack_from("<HIBB", body)
         bits = int.from_bytes(body[8:40], "little")
-        kept = self.kept[index, segment]
         wanted = [block for block in range(CHUNKS * BLOCKS) if bits >> block & 1]
         for start in range(0, len(wanted), DATA_FRAME):
             blocks = wanted[start : start + DATA_FRAME]
@@ -557,7 +596,6 @@ class Agent:
             kept.owed -= 1
             if kept.owed or not kept.closed:
                 return
-            del self.kept[index, segment]
         self.desk.release(len(kept.chunks), kept.chunks.values())
 
     def send_blocks(self, index, segment, chunks, wanted, level):

@@ -10,6 +10,7 @@ hash it uses from then on. After that every call here is one frame out, and
 from __future__ import annotations
 
 import importlib.util
+import select
 import struct
 import sysconfig
 import time
@@ -26,6 +27,8 @@ from smc_tui.source.link import Link, SshTarget
 
 AGENT = Path(__file__).with_name("agent.py")
 AGENT_VERSION = 1
+
+CLOSING = 5.0  # s that an agent is given to end by itself
 
 _PACKING = 6  # zlib's level for the way; 9 takes five times as long for 2 % less
 _OPENING_TIMEOUT = 60.0  # s; a login through jump hosts and PAM modules can be slow
@@ -53,6 +56,14 @@ class OpenDisk:
     state: list[Any]
 
 
+class Interrupted(Exception):
+    """The bell rang while the source was waited for."""
+
+
+#: What only says that the way to the source broke: another connection may hold.
+_BROKEN_WAY = ("Link.Lost", "SourceServer.Offline")
+
+
 @lru_cache
 def _packed_extension(module: str) -> bytes:
     """Return one of our own extension modules, compressed for the way."""
@@ -71,9 +82,17 @@ class AgentClient:
         hello: what the agent said of itself.
     """
 
-    def __init__(self, ssh: SshTarget | None) -> None:
+    def __init__(self, ssh: SshTarget | None, bell: int | None = None) -> None:
+        """Begin the connection.
+
+        Args:
+            ssh: the way to the source, None for this host.
+            bell: a descriptor that becomes readable to end all waiting for an answer.
+        """
         self.link = Link.start(AGENT, ssh)
-        self._reader = protocol.FrameReader(self.link.source)
+        self._bell = bell
+        self._reader = protocol.FrameReader(self.link.source, bell)
+        self._accused = False
         self.sent = 0
         self.hash = ""
         self.zstd = False
@@ -84,10 +103,31 @@ class AgentClient:
         """Bytes that came over the wire so far."""
         return self._reader.received
 
-    def open(self, *, compressing: bool = False) -> None:
+    @property
+    def wire(self) -> int:
+        """Bytes that went over the wire so far, both ways."""
+        return self.received + self.sent
+
+    def broke(self, error: SmcError) -> bool:
+        """Tell whether an error is the connection's: it ended, and the agent said no reason.
+
+        An agent that ends before its hello could not run there; one that ends after it
+        was ended by something, and another one may fare better.
+        """
+        if self._accused:
+            return False
+        died = error.code == "Agent.Died" and self.link.connected
+        return died or error.code in _BROKEN_WAY
+
+    def open(self, *, compressing: bool = False, hashing: str = "blake3") -> None:
         """Settle with the agent what it will use; the connection began at construction.
 
+        Args:
+            compressing: blocks will be compressed.
+            hashing: the hash that is wanted; an agent that lacks blake3 uses blake2b.
+
         Raises:
+            Interrupted: the bell rang.
             SmcError: the source cannot be reached, or no agent can run there.
         """
         _packed_extension(_BLAKE3)  # while ssh logs in, which takes longer
@@ -97,11 +137,11 @@ class AgentClient:
             raise protocol.malformed("an agent of another version")
         ours = sysconfig.get_config_var("EXT_SUFFIX")
         if self.hello.get("abi") == ours:
-            if not self.hello.get("blake3"):
+            if hashing == "blake3" and not self.hello.get("blake3"):
                 self._send_extension("blake3", _BLAKE3)
             if compressing:
                 self._send_extension("backend_c", "zstandard.backend_c")
-        self._send(protocol.json_frame(b"H", {"hash": "blake3", "threads": _THREADS}))
+        self._send(protocol.json_frame(b"H", {"hash": hashing, "threads": _THREADS}))
         chosen = self.expect(b"h")
         self.hash = str(chosen.get("hash"))
         self.zstd = bool(chosen.get("zstd"))
@@ -118,7 +158,7 @@ class AgentClient:
         self.link.write(data)
 
     def read(self, timeout: float | None) -> tuple[bytes, memoryview] | None:
-        """Return the next frame, or None when none began in time.
+        """Return the next frame, or None when none began in time or the bell rang.
 
         Raises:
             SmcError: the agent's own error, or why the connection ended.
@@ -128,6 +168,7 @@ class AgentClient:
         except (EOFError, OSError):
             raise self.link.failure() from None
         if frame is not None and frame[0] == b"e":
+            self._accused = True
             facts = protocol.parse_json(frame[1])
             detail = str(facts.get("detail", ""))[:1000]
             try:
@@ -141,8 +182,11 @@ class AgentClient:
 
         Raises:
             SmcError: anything else came, or nothing did.
+            Interrupted: the bell rang.
         """
         frame = self.read(_OPENING_TIMEOUT)
+        if frame is None and self._bell is not None and select.select([self._bell], [], [], 0)[0]:
+            raise Interrupted
         if frame is None:
             raise SmcError("SourceServer.Offline", "no answer within a minute")
         if frame[0] != kind:
@@ -184,6 +228,15 @@ class AgentClient:
         self._send(protocol.frame(b"F"))
         return self.expect(b"f")
 
+    def measure_trip(self, count: int) -> float:
+        """Return the shortest of so many round trips of a byte, seconds."""
+        trips = []
+        for _ in range(count):
+            started = time.monotonic()
+            self._ping(1)
+            trips.append(time.monotonic() - started)
+        return min(trips)
+
     def measure_link(self) -> tuple[float, float]:
         """Return (bytes a second, seconds of a round trip), as the link really is now."""
         started = time.monotonic()
@@ -205,6 +258,6 @@ class AgentClient:
         if frame is None or frame[0] != b"p" or len(frame[1]) != size:
             raise protocol.malformed("a ping that is not answered")
 
-    def close(self) -> None:
-        """End the agent and the connection."""
-        self.link.close()
+    def close(self, *, lost: bool = False) -> None:
+        """End the agent and the connection; one that is lost is not waited for."""
+        self.link.close(0 if lost else CLOSING)

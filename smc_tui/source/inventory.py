@@ -8,7 +8,8 @@ may read them, and measures the link as it will be used.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def take(target: dict[str, Any]) -> dict[str, Any]:
         rate, trip = client.measure_link()
     finally:
         client.close()
-    disks = [_disk(disk, survey) for disk in opened]
+    disks = [disk_facts(disk, survey) for disk in opened]
     return {
         **{name: fact for name, fact in survey.items() if name != "disks"},
         "host_key": key and {"fingerprint": key.fingerprint, "type": key.type},
@@ -76,24 +77,43 @@ def look(ssh: SshTarget | None, disks: list[str]) -> dict[str, Any]:
     Raises:
         SmcError: the survey could not run, or answered nonsense.
     """
-    link = Link.start(SURVEY, ssh)
+    with closing(converse(SURVEY, ssh, disks, _SURVEY_TIMEOUT)) as answers:
+        found = next(answers)
+    if not isinstance(found.get("disks"), list):
+        raise protocol.malformed("a survey without disks")
+    return found
+
+
+def converse(
+    program: Path, ssh: SshTarget | None, question: Any, timeout: float
+) -> Generator[dict[str, Any], None, None]:
+    """Run a program on the source and yield its answers, every text printable.
+
+    Args:
+        program: reads one line of JSON and answers with frames of kind ``s``.
+        ssh: how to reach the source; None: here.
+        question: a JSON value.
+        timeout: seconds until each answer begins.
+
+    Raises:
+        SmcError: the program could not run, or answered nonsense.
+    """
+    link = Link.start(program, ssh)
     try:
-        link.write(json.dumps(disks).encode() + b"\n")
-        try:
-            frame = protocol.FrameReader(link.source).read(_SURVEY_TIMEOUT)
-        except EOFError:
-            raise link.failure() from None
-        if frame is None:
-            raise SmcError("SourceServer.Offline", "no answer within a minute")
-        if frame[0] != b"s":
-            raise protocol.malformed("no survey")
-        found = protocol.parse_json(frame[1])
+        link.write(json.dumps(question).encode() + b"\n")
+        reader = protocol.FrameReader(link.source)
+        while True:
+            try:
+                frame = reader.read(timeout)
+            except EOFError:
+                raise link.failure() from None
+            if frame is None:
+                raise SmcError("SourceServer.Offline", f"no answer within {timeout:.0f} s")
+            if frame[0] != b"s":
+                raise protocol.malformed("no answer of this program's")
+            yield _clean(protocol.parse_json(frame[1]))
     finally:
         link.close()
-    clean = _clean(found)
-    if not isinstance(clean.get("disks"), list):
-        raise protocol.malformed("a survey without disks")
-    return clean  # type: ignore[no-any-return]
 
 
 def _clean(value: Any, depth: int = 0) -> Any:
@@ -126,7 +146,7 @@ def _whole_disks(survey: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(whole, key=lambda disk: (not _holds_root(disk), str(disk.get("device"))))
 
 
-def _disk(disk: OpenDisk, survey: dict[str, Any]) -> dict[str, Any]:
+def disk_facts(disk: OpenDisk, survey: dict[str, Any]) -> dict[str, Any]:
     """Return one disk of the inventory.
 
     Raises:

@@ -6,7 +6,7 @@ the user's or of the source's ever becomes part of it. ``ssh`` itself is the
 system's, so the user's configuration, jump hosts, agents and keys all work,
 with these things fixed: no questions (BatchMode), no shared connection (its
 host key would not be the one checked here), keep-alives that notice a dead
-path within 15 s, and the host key looked up under the source's own alias in a
+path within 20 s, and the host key looked up under the source's own alias in a
 known_hosts file of our own.
 """
 
@@ -173,12 +173,20 @@ def ssh_environment() -> dict[str, str]:
 
 def explain_ssh(stderr: str, otherwise: str) -> SmcError:
     """Return the error that ssh's or sudo's words stand for."""
-    lines = [printable(line.strip()) for line in stderr.splitlines() if line.strip()]
+    lines = _lines(stderr)
     for saying, code in _SAYINGS:
         for line in lines:
             if saying in line:
                 return SmcError(code, "" if code == "HostKey.Changed" else line)
-    return SmcError(otherwise, lines[-1] if lines else "")
+    return SmcError(otherwise, _last_line(stderr))
+
+
+def _lines(said: str) -> list[str]:
+    return [printable(line.strip()) for line in said.splitlines() if line.strip()]
+
+
+def _last_line(said: str) -> str:
+    return next(iter(reversed(_lines(said))), "")
 
 
 class Link:
@@ -255,18 +263,26 @@ class Link:
             return SmcError("Source.NoPython", "no python3 was found")
         if status == _OLD_PYTHON:
             return SmcError("Source.NoPython", "its python3 is older than 3.6")
-        if status == _SSH_FAILED or status < 0:
-            return explain_ssh(said, "Link.Lost" if self.connected else "SourceServer.Offline")
-        return explain_ssh(said, "Agent.Died")
+        broke = status == _SSH_FAILED or status < 0
+        if self.connected:
+            # What was said at the login, a warning of sudo's say, is not why it ended.
+            return SmcError("Link.Lost" if broke else "Agent.Died", _last_line(said))
+        return explain_ssh(said, "SourceServer.Offline" if broke else "Agent.Died")
 
-    def close(self) -> None:
-        """End the program: it stops when its input ends."""
+    def close(self, patience: float = 5.0) -> None:
+        """End the program: it stops when its input ends.
+
+        Args:
+            patience: seconds after which it is killed; 0 for one that may not hear us.
+        """
+        if not patience:
+            self._process.kill()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
         try:
-            self._process.wait(5)
+            self._process.wait(patience or None)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -187,14 +187,16 @@ class FrameReader:
         received: bytes read so far, the measure of what the wire carried.
     """
 
-    def __init__(self, handle: int) -> None:
+    def __init__(self, handle: int, bell: int | None = None) -> None:
+        """Read from a descriptor; a bell is one that becomes readable to end the waiting."""
         self._handle = handle
+        self._watched = [handle] if bell is None else [handle, bell]
         self._head = bytearray(_HEAD.size)
         self._buffer = memoryview(bytearray(max(_MOST.values())))
         self.received = 0
 
     def read(self, timeout: float | None = None) -> tuple[bytes, memoryview] | None:
-        """Return (kind, body) of the next frame, or None when none began in time.
+        """Return (kind, body) of the next frame; None when none began in time or the bell rang.
 
         The body is a view that the next call overwrites.
 
@@ -202,8 +204,10 @@ class FrameReader:
             EOFError: the other side is gone.
             SmcError: Protocol.Malformed.
         """
-        if timeout is not None and not select.select([self._handle], [], [], timeout)[0]:
-            return None
+        if timeout is not None:
+            ready, _, _ = select.select(self._watched, [], [], timeout)
+            if self._handle not in ready:
+                return None
         self._fill(memoryview(self._head))
         kind, length = _HEAD.unpack(self._head)
         most = _MOST.get(kind)

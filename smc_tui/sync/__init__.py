@@ -5,6 +5,9 @@
     lines.py         how it hears the engine and speaks to it
     progress.py      what it has done so far, and what holds it up
     pacing.py        speed limit and compression level
+    connection.py    the way to the source, and the next one when it is lost
+    retrying.py      when the next one is tried, and how often
+    recognition.py   is it the imported disk, and did anything write to it meanwhile
     transfer.py      the pipeline: scan, answer, want, data
     segments.py      what an answer means for one segment
     checkpoints.py   when what was received becomes durable

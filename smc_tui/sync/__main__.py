@@ -8,7 +8,7 @@ import traceback
 from contextlib import closing
 
 from smc_tui.model.errors import SmcError
-from smc_tui.source.client import AgentClient
+from smc_tui.sync.connection import Connection
 from smc_tui.sync.description import RunDescription
 from smc_tui.sync.lines import Controls, Speaker
 
@@ -20,19 +20,19 @@ def main() -> int:
         description = RunDescription.of(json.loads(sys.stdin.readline()))
         controls = Controls(description.limit_mbit, description.compression)
         controls.listen_in_background(sys.stdin)
-        with closing(AgentClient(description.ssh)) as client:
+        with closing(Connection(description, controls.bell)) as connection:
             # Logging in takes ssh longer than Python takes to load the store: begin with it.
             from smc_tui.sync.run import synchronise
 
-            synchronise(description, client, controls, speaker)
+            synchronise(description, connection, controls, speaker)
     except SmcError as error:
         speaker.say("error", code=error.code, detail=error.detail, facts=error.facts)
         return 1
     except Exception as error:
         # The whole story goes to the run's log, the line to the operator.
         traceback.print_exc()
-        detail = f"{type(error).__name__}: {error}"
-        speaker.say("error", code="Sync.Failed", detail=detail, facts={})
+        failure = SmcError("Sync.Failed", f"{type(error).__name__}: {error}")
+        speaker.say("error", code=failure.code, detail=failure.detail, facts={})
         return 1
     return 0
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from smc_tui.model.options import Config
 from smc_tui.source.link import SshTarget
 
 
@@ -18,6 +19,34 @@ class SourceDisk:
     size: int
     identity: dict[str, Any]
     role: str
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How a lost link is tried to be got back.
+
+    Attributes:
+        attempts: so many in a row that bring no progress; 0: none at all.
+        first: seconds before the first of them; each further one waits twice as long.
+        longest: seconds that none waits longer than.
+    """
+
+    attempts: int
+    first: float
+    longest: float
+
+    @classmethod
+    def of(cls, document: dict[str, Any] | None) -> RetryPolicy:
+        """Return the policy that the engine's document holds, the usual one without it."""
+        if document is None:
+            usual = Config()
+            return cls(usual.retry_attempts, usual.retry_first_pause, usual.retry_longest_pause)
+        words = ("first", "longest")
+        return cls(int(document["attempts"]), *(float(document[word]) for word in words))
+
+    def pause(self, attempt: int) -> float:
+        """Return the seconds to wait before an attempt, counted from 1."""
+        return min(self.longest, self.first * 2.0 ** (attempt - 1))
 
 
 @dataclass(frozen=True)
@@ -46,6 +75,7 @@ class RunDescription:
     compression: str | int
     link_bps: float | None
     created: str
+    retry: RetryPolicy
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> RunDescription:
@@ -75,6 +105,7 @@ class RunDescription:
             compression=document["compression"],
             link_bps=document["link_bps"],
             created=document["created"],
+            retry=RetryPolicy.of(document.get("retry")),
         )
 
     @property

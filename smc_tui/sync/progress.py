@@ -30,6 +30,8 @@ class Progress:
         wire: bytes that came over the connection, both ways.
         stored: bytes that the image store grew by.
         held_by: ``disk``, ``link``, ``speed limit`` or ``destination``.
+        retry: while a lost link is tried to be got back: which attempt, of how many,
+            when (RFC 3339), after what; None while there is a link.
     """
 
     say: Callable[..., None]
@@ -38,6 +40,7 @@ class Progress:
     wire: int = 0
     stored: int = 0
     held_by: str = ""
+    retry: dict[str, Any] | None = None
     _told: tuple[float, int, int] = (0.0, 0, 0)
     _rates: tuple[float, float] = (0.0, 0.0)
 
@@ -48,6 +51,13 @@ class Progress:
     def enter(self, phase: str) -> None:
         """Begin a phase and tell so at once."""
         self.phase = phase
+        self.tell(time.monotonic())
+
+    def wait(self, retry: dict[str, Any] | None) -> None:
+        """Begin to wait for the link, or end it, and tell so at once."""
+        self.retry = retry
+        if retry is not None:
+            self.held_by, self._rates = "link", (0.0, 0.0)
         self.tell(time.monotonic())
 
     def tell_when_due(self) -> None:
@@ -63,7 +73,7 @@ class Progress:
         done = self.sum("compared")
         if at == 0.0:
             self._told = (now, done, self.wire)
-        elif took >= _SHORTEST:
+        elif took >= _SHORTEST and self.retry is None:
             self._rates = ((done - compared) / took, (self.wire - wire) / took)
             self._told = (now, done, self.wire)
         self.say(
@@ -78,6 +88,7 @@ class Progress:
             read_bps=self._rates[0],
             wire_bps=self._rates[1],
             held_by=self.held_by,
+            **({"retry": self.retry} if self.retry is not None else {}),
         )
 
     def counts(self) -> dict[str, Any]:

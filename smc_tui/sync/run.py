@@ -6,6 +6,10 @@
     recognise   again: did anything write to the disks while they were read?
     publish     the image's manifest, in one rename
 
+A link that is lost on the way is made again (``retrying``), and the pass goes on where
+it was. Only where the next agent has another hash is there another pass, over all the
+disks: the change maps speak of one hash only.
+
 A crash before the rename leaves no image and a change map that the next run
 goes on from; a crash after it leaves an image whose run is not recorded yet,
 which the engine adopts by the run's id in the manifest.
@@ -22,33 +26,33 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from smc_tui.images import ChangeMap, DiskManifest, ImageManifest, ImageStore
+from smc_tui.images import ChangeMap, DiskManifest, ImageManifest, ImageStore, Session
 from smc_tui.model.errors import SmcError
-from smc_tui.source import protocol
-from smc_tui.source.client import AgentClient, OpenDisk
-from smc_tui.sync.description import RunDescription, SourceDisk
+from smc_tui.source.client import AgentClient, Interrupted, OpenDisk
+from smc_tui.sync.connection import Connection
+from smc_tui.sync.description import RunDescription
 from smc_tui.sync.lines import Controls, Speaker, Stop
-from smc_tui.sync.pacing import compression_level
 from smc_tui.sync.progress import DiskCount, Progress
+from smc_tui.sync.recognition import Witness
+from smc_tui.sync.retrying import Retrying
 from smc_tui.sync.segments import Hash
 from smc_tui.sync.transfer import DiskWork, Transfer
 
 
 def synchronise(
-    description: RunDescription, client: AgentClient, controls: Controls, speaker: Speaker
+    description: RunDescription, connection: Connection, controls: Controls, speaker: Speaker
 ) -> None:
     """Do one run; the last line said is its result, or that it stopped.
 
     Args:
         description: what is to be done.
-        client: the conversation with the source, begun and not yet opened.
+        connection: the way to the source, begun and not yet made.
         controls: what the engine says meanwhile.
         speaker: what is said to the engine.
 
     Raises:
         SmcError: the run failed; everything received so far is kept.
     """
-    progress = Progress(speaker.say)
     with ExitStack() as held:
         held.enter_context(_alone(description))
         store = ImageStore.open(description.home / "images", description.home / "staging")
@@ -57,30 +61,12 @@ def synchronise(
         ahead.start()
         held.callback(ahead.join)
         session = held.enter_context(store.session(description.run))
-        client.open(compressing=_compressing(description))
-        opened = [_open(client, disk) for disk in description.disks]
-        disks = [held.enter_context(_work(description, store, client, o)) for o in opened]
-        progress.disks = [disk.count for disk in disks]
-        progress.enter("Syncing")
-        transfer = Transfer(client, store, session, disks, controls, progress, description.link_bps)
-        stopped = transfer.run()
-        if stopped is not None:
-            _say_stopped(speaker, stopped, progress)
+        run = held.enter_context(_Run(description, connection, controls, speaker, store, session))
+        footprint = run.to_the_end()
+        if footprint is None:
+            run.say_stopped()
             return
-        progress.enter("Processing")
-        footprint = client.finish()
-        progress.wire = client.received + client.sent
-        consistency, reason = _consistency(opened, footprint)
-        manifest = _manifest(description, client, opened, disks, consistency)
-        session.publish(manifest)
-    speaker.say(
-        "result",
-        image=_image_document(manifest, reason),
-        change_detection="full comparison",
-        hash=client.hash,
-        footprint={k: v for k, v in footprint.items() if k != "states"},
-        **progress.counts(),
-    )
+        run.publish(footprint)
 
 
 @contextmanager
@@ -92,82 +78,174 @@ def _alone(description: RunDescription) -> Iterator[None]:
         yield
 
 
-def _compressing(description: RunDescription) -> bool:
-    """Tell whether blocks will be compressed, so that the agent is given zstd."""
-    level = compression_level(
-        description.compression, description.link_bps, description.limit_mbit, zstd=True
-    )
-    return level > 0
+class _Pass:
+    """All disks compared with one hash, from the first segment to the last."""
+
+    def __init__(self, hashing: Hash, disks: list[OpenDisk]) -> None:
+        self.hashing = hashing
+        self.witness = Witness(disks)
+        self.works: list[DiskWork] = []
+        self.transfer: Transfer
+        self._held = ExitStack()
+
+    def begin(self, run: _Run) -> None:
+        """Open the change maps; they are open until the end of the pass."""
+        with ExitStack() as held:
+            for disk in self.witness.disks:
+                path = run.description.staging / f"disk{disk.index}.map"
+                algorithm = self.hashing.map_algorithm
+                known = held.enter_context(ChangeMap.open(path, disk.size, algorithm))
+                count = DiskCount(disk.index, disk.size)
+                suspect = run.store.segments_to_heal(known)
+                self.works.append(DiskWork(disk.index, disk.size, known, count, suspect))
+            run.progress.disks = [work.count for work in self.works]
+            self.transfer = Transfer(
+                self.hashing,
+                run.store,
+                run.session,
+                self.works,
+                run.controls,
+                run.progress,
+                run.description.link_bps,
+                lambda: run.connection.wire,
+            )
+            held.callback(self.transfer.close)
+            self._held = held.pop_all()
+
+    def end(self) -> None:
+        """Close what is open."""
+        self._held.close()
 
 
-def _open(client: AgentClient, disk: SourceDisk) -> OpenDisk:
-    """Open a disk and make sure that it is the one that was imported.
+class _Run:
+    """One run: its pass, and every connection that it takes."""
 
-    Raises:
-        SmcError: Disk.NotFound, Disk.ReadFailed, Disk.Shrank, Disk.Replaced.
-    """
-    found = client.open_disk(disk.index, disk.path)
-    if found.size < disk.size:
-        detail = f"{disk.path} has {found.size} bytes, at import it had {disk.size}"
-        raise SmcError("Disk.Shrank", detail)
-    known = {name: fact for name, fact in disk.identity.items() if name in found.identity}
-    if known != {name: found.identity[name] for name in known} or (disk.identity and not known):
-        raise SmcError("Disk.Replaced", f"{disk.path} is not the disk that was imported")
-    return found
+    def __init__(
+        self,
+        description: RunDescription,
+        connection: Connection,
+        controls: Controls,
+        speaker: Speaker,
+        store: ImageStore,
+        session: Session,
+    ) -> None:
+        self.description = description
+        self.connection = connection
+        self.controls = controls
+        self.store = store
+        self.session = session
+        self.progress = Progress(speaker.say)
+        self._speaker = speaker
+        self._retrying = Retrying(description.retry, controls, self.progress, speaker.say)
+        self._pass: _Pass | None = None
+        self._client: AgentClient
 
+    def __enter__(self) -> _Run:
+        return self
 
-@contextmanager
-def _work(
-    description: RunDescription, store: ImageStore, client: AgentClient, disk: OpenDisk
-) -> Iterator[DiskWork]:
-    """Open the change map of a disk for the time of the run."""
-    path = description.staging / f"disk{disk.index}.map"
-    with ChangeMap.open(path, disk.size, Hash(client.hash).map_algorithm) as known:
-        yield DiskWork(
-            index=disk.index,
-            size=disk.size,
-            map=known,
-            count=DiskCount(disk.index, disk.size),
-            suspect=store.segments_to_heal(known),
+    def __exit__(self, *_: object) -> None:
+        if self._pass is not None:
+            self._pass.end()
+
+    def to_the_end(self) -> dict[str, Any] | None:
+        """Compare and transfer everything, over one link after the other if need be.
+
+        Returns:
+            The last agent's footprint, or None when the run was stopped.
+
+        Raises:
+            SmcError: the source or the destination failed, or the link stayed away.
+        """
+        try:
+            while True:
+                try:
+                    return self._over_one_link()
+                except SmcError as error:
+                    if not self.connection.broke(error):
+                        raise
+                    self._link_lost(error)
+        except Interrupted:
+            return None
+        finally:
+            self.progress.wire = self.connection.wire
+
+    def _over_one_link(self) -> dict[str, Any] | None:
+        self._client, disks = self.connection.ready()
+        self._retrying.linked()
+        work = self._pass_over(disks)
+        if self.progress.phase == "Preparing":
+            self.progress.enter("Syncing")
+        if work.transfer.go_on(self._client) is not None:
+            return None
+        self._keep()
+        self.progress.enter("Processing")
+        return self._client.finish()
+
+    def _pass_over(self, disks: list[OpenDisk]) -> _Pass:
+        """Return the pass that goes on with these disks, or a new one."""
+        work = self._pass
+        if work is not None and work.hashing.name == self.connection.hash:
+            work.witness.see_again(disks)
+            return work
+        if work is not None:
+            self._speaker.say("event", text=_another_hash(work.hashing.name, self.connection.hash))
+            work.end()
+        self._pass = _Pass(Hash(self.connection.hash), disks)
+        self._pass.begin(self)
+        return self._pass
+
+    def _link_lost(self, error: SmcError) -> None:
+        """Wait until it is time to try another link.
+
+        Raises:
+            SmcError: it is not to be tried again.
+            Interrupted: the run is to stop.
+        """
+        self.connection.drop()
+        self.progress.wire = self.connection.wire
+        mark: tuple[int, ...] = ()
+        if self._pass is not None:
+            self._pass.transfer.link_lost()
+            mark = self._pass.transfer.mark
+        self._retrying.wait(error, mark, linked=self.connection.count > 0)
+
+    def _keep(self) -> None:
+        if self._pass is not None:
+            self._pass.transfer.keep()
+
+    def say_stopped(self) -> None:
+        """Say that the run has stopped as it was told to, all it has being durable."""
+        if self.controls.stop is Stop.CANCEL:
+            self._speaker.say("cancelled")
+            return
+        self._keep()
+        self._speaker.say("paused", **self.progress.counts())
+
+    def publish(self, footprint: dict[str, Any]) -> None:
+        """Publish the image that the change maps now describe, and say so."""
+        work = self._pass
+        assert work is not None
+        consistency, reason = work.witness.verdict(footprint)
+        manifest = _manifest(self.description, self._client, work, consistency)
+        self.session.publish(manifest)
+        self._speaker.say(
+            "result",
+            image=_image_document(manifest, reason),
+            change_detection="full comparison",
+            hash=work.hashing.name,
+            footprint={k: v for k, v in footprint.items() if k != "states"},
+            links=self.connection.count,
+            scans=work.transfer.scans,
+            **self.progress.counts(),
         )
 
 
-def _say_stopped(speaker: Speaker, stopped: Stop, progress: Progress) -> None:
-    if stopped is Stop.CANCEL:
-        speaker.say("cancelled")
-    else:
-        speaker.say("paused", **progress.counts())
-
-
-def _consistency(opened: list[OpenDisk], footprint: dict[str, Any]) -> tuple[str, str]:
-    """Return (``stopped`` or ``fuzzy``, the reason in words).
-
-    Raises:
-        SmcError: Disk.Shrank while it was read; Protocol.Malformed.
-    """
-    states = footprint.get("states")
-    if not isinstance(states, dict):
-        raise protocol.malformed("no states of the disks at the end")
-    written = []
-    for disk in opened:
-        now = states.get(str(disk.index))
-        if not isinstance(now, list) or not now or not isinstance(now[0], int):
-            raise protocol.malformed(f"no state of {disk.path} at the end")
-        if now[0] < disk.size:
-            raise SmcError("Disk.Shrank", f"{disk.path} shrank while it was read")
-        if now != disk.state:
-            written.append(disk.path)
-    if written:
-        return "fuzzy", f"{', '.join(written)} was written to while it was read"
-    return "stopped", "nothing wrote to the disks while they were read"
+def _another_hash(old: str, new: str) -> str:
+    return f"the source now hashes with {new}, not {old}: everything is compared anew"
 
 
 def _manifest(
-    description: RunDescription,
-    client: AgentClient,
-    opened: list[OpenDisk],
-    disks: list[DiskWork],
-    consistency: str,
+    description: RunDescription, client: AgentClient, work: _Pass, consistency: str
 ) -> ImageManifest:
     """Return the image that the change maps now describe."""
     roles = {disk.index: disk.role for disk in description.disks}
@@ -180,7 +258,7 @@ def _manifest(
             role=roles[disk.index],
             segments=b"".join(_lists(disk)),
         )
-        for found, disk in zip(opened, disks, strict=True)
+        for found, disk in zip(work.witness.disks, work.works, strict=True)
     )
     return ImageManifest(
         id=description.image,

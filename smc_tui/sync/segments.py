@@ -65,6 +65,9 @@ class Segment:
         names: the same as they will be.
         coming: digest by block number of the blocks asked for and not yet here.
         missing: blocks whose content is on its way, for this segment or another.
+        got: names by digest of the blocks that came, where the two are not the same.
+        compared: whether its comparison has been counted.
+        changed: bytes that have been counted as changed.
     """
 
     disk: int
@@ -75,6 +78,17 @@ class Segment:
     names: bytearray = field(default_factory=bytearray)
     coming: dict[int, bytes] = field(default_factory=dict)
     missing: int = 0
+    got: dict[bytes, bytes] = field(default_factory=dict)
+    compared: bool = False
+    changed: int = 0
+
+    def goes_on_from(self, lost: Segment) -> None:
+        """Take over what stays true of a segment that was lost with its link.
+
+        Its names do not: the disk may have changed back since, and the new answer says
+        what differs from the last comparison, not from the lost one.
+        """
+        self.got, self.compared, self.changed = lost.got, lost.compared, lost.changed
 
     def start_from(self, names: bytes) -> None:
         """Begin with the names of the last comparison."""

@@ -9,6 +9,10 @@ One thread does all of this; what waits for the destination's disk is in
 ``checkpoints``. All state is what is outstanding, so stopping at any moment is
 safe: blocks that came are stored, segments not settled are compared again.
 
+A lost link is such a stop. What was outstanding is asked for again over the next
+one and everything else stays done: the change map expects what it expected before,
+so the answer names again what differs, and of that only what has not come is wanted.
+
 A block that several segments lack is asked for once; each of them waits for it
 and is settled only when it is here.
 """
@@ -17,7 +21,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -79,56 +83,56 @@ class Want(NamedTuple):
 
 
 class Transfer:
-    """One pass over the disks."""
+    """One pass over the disks, over as many connections as it takes.
+
+    Attributes:
+        scans: how often a segment was asked for.
+    """
+
+    _client: AgentClient
 
     def __init__(
         self,
-        client: AgentClient,
+        hashing: Hash,
         store: ImageStore,
         session: Session,
         disks: list[DiskWork],
         controls: Controls,
         progress: Progress,
         link_bps: float | None,
+        wire: Callable[[], int],
     ) -> None:
-        self._client = client
         self._store = store
         self._session = session
         self._disks = {disk.index: disk for disk in disks}
         self._controls = controls
         self._progress = progress
         self._link_bps = link_bps
-        self._hash = Hash(client.hash)
+        self._wire = wire
+        self._hash = hashing
         self._bucket = TokenBucket(time.monotonic())
         self._checkpoints = Checkpoints(session, {disk.index: disk.map for disk in disks})
         self._plan = self._all_segments()
+        self._more = True
+        self._lost: deque[Segment] = deque()
+        self._settled = 0
+        self.scans = 0
         self._open: dict[tuple[int, int], Segment] = {}
         self._wants: deque[Want] = deque()
         self._waiting: dict[bytes, list[tuple[Segment, int]]] = {}
 
-    def run(self) -> Stop | None:
-        """Compare and transfer everything; None at the end, or why it stopped.
-
-        Everything received is durable when this returns.
+    def go_on(self, client: AgentClient) -> Stop | None:
+        """Compare and transfer all that is left; None at the end, or why it stopped.
 
         Raises:
             SmcError: the source, the link or the destination failed.
         """
-        try:
-            stopped = self._loop()
-            if stopped is not Stop.CANCEL:
-                self._checkpoints.finish()
-            return stopped
-        finally:
-            self._checkpoints.close()
-
-    def _loop(self) -> Stop | None:
-        more = True
-        while more or self._open:
+        self._client = client
+        while self._more or self._open:
             if self._controls.stop is not None:
                 return self._controls.stop
-            while more and len(self._open) < WINDOW:
-                more = self._scan_next()
+            while self._more and len(self._open) < WINDOW:
+                self._more = self._scan_next()
             self._ask()
             frame = self._client.read(self._patience())
             if frame is not None:
@@ -136,6 +140,35 @@ class Transfer:
             self._checkpoints.look()
             self._report()
         return None
+
+    def link_lost(self) -> None:
+        """Take back all that is outstanding; what has come is durable when this returns.
+
+        Raises:
+            SmcError: the destination failed.
+        """
+        self._lost.extend(self._open.values())
+        self._more = True
+        for outstanding in (self._open, self._wants, self._waiting):
+            outstanding.clear()
+        self.keep()
+
+    def keep(self) -> None:
+        """Make everything received durable.
+
+        Raises:
+            SmcError: the destination failed.
+        """
+        self._checkpoints.finish()
+
+    def close(self) -> None:
+        """End; what was not made durable stays as a crash would leave it."""
+        self._checkpoints.close()
+
+    @property
+    def mark(self) -> tuple[int, ...]:
+        """What is done and never done again: it has grown if the last link was of any use."""
+        return self._progress.sum("compared"), self._settled, self._progress.stored
 
     # Scanning
 
@@ -145,17 +178,24 @@ class Transfer:
                 yield disk, number
 
     def _scan_next(self) -> bool:
+        if self._lost:
+            lost = self._lost.popleft()
+            self._scan(self._disks[lost.disk], lost.number, lost)
+            return True
         step = next(self._plan, None)
         if step is not None:
             self._scan(*step)
         return step is not None
 
-    def _scan(self, disk: DiskWork, number: int) -> None:
+    def _scan(self, disk: DiskWork, number: int, lost: Segment | None = None) -> None:
         record = None if number in disk.suspect else disk.map.get(number)
         zeros = self._hash.zero_chunks
         chunks, known = record or (zeros, None)
         segment = Segment(disk.index, number, known, bytearray(chunks))
+        if lost is not None:
+            segment.goes_on_from(lost)
         self._open[segment.key] = segment
+        self.scans += 1
         if record is None:
             self._client.scan(disk.index, number, protocol.NO_EXPECTATION)
         elif chunks == zeros:
@@ -182,12 +222,14 @@ class Transfer:
         if answer.changed and not self._recall(segment):
             self._scan_anew(disk, segment, answer)
             return
-        disk.count.compared += disk.length(segment.number)
+        changed: list[tuple[int, bytes]] = []
+        if answer.changed:
+            found = changed_blocks(segment, answer, self._hash, ZERO_BLOCK, self._stored_block)
+            changed = list(found)
+        self._count(disk, segment, len(changed) * BLOCK)
         if not answer.changed:
             del self._open[segment.key]
             return
-        changed = list(changed_blocks(segment, answer, self._hash, ZERO_BLOCK, self._stored_block))
-        disk.count.changed += len(changed) * BLOCK
         wanted = self._lacking(segment, changed)
         if wanted:
             self._wants.append(Want(segment, wanted))
@@ -195,6 +237,13 @@ class Transfer:
             self._client.want(segment.disk, segment.number, 0, True, 0)
         if not segment.missing:
             self._settle(segment)
+
+    def _count(self, disk: DiskWork, segment: Segment, changed: int) -> None:
+        """Count a comparison once, however often a lost link has it made again."""
+        if not segment.compared:
+            disk.count.compared += disk.length(segment.number)
+        disk.count.changed += changed - segment.changed
+        segment.compared, segment.changed = True, changed
 
     def _recall(self, segment: Segment) -> bool:
         """Fill in the names of the last comparison; False when they are damaged."""
@@ -214,7 +263,7 @@ class Transfer:
         if answer.keeps:
             self._client.want(segment.disk, segment.number, 0, True, 0)
         disk.suspect.add(segment.number)
-        self._scan(disk, segment.number)
+        self._scan(disk, segment.number, segment)
 
     def _stored_block(self, name: bytes) -> bytes:
         """Return an old block; an empty one, equal to nothing, when it is damaged."""
@@ -234,6 +283,9 @@ class Transfer:
         wanted = []
         for block, digest in changed:
             if not digest or digest in stored:
+                continue
+            if digest in segment.got:
+                segment.rename(block, segment.got[digest])
                 continue
             segment.missing += 1
             waiting = self._waiting.setdefault(digest, [])
@@ -274,12 +326,15 @@ class Transfer:
     def _arrived(self, digest: bytes, name: bytes) -> None:
         for segment, block in self._waiting.pop(digest):
             segment.rename(block, name)
+            if not self._hash.names_blocks:
+                segment.got[digest] = name
             segment.missing -= 1
             if not segment.missing:
                 self._settle(segment)
 
     def _settle(self, segment: Segment) -> None:
         del self._open[segment.key]
+        self._settled += 1
         self._checkpoints.settle(segment)
 
     # Asking, within the speed limit
@@ -318,5 +373,5 @@ class Transfer:
             self._progress.held_by = "speed limit"
         else:
             self._progress.held_by = "link" if self._waiting else "disk"
-        self._progress.wire = self._client.received + self._client.sent
+        self._progress.wire = self._wire()
         self._progress.tell_when_due()

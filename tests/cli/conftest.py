@@ -102,8 +102,12 @@ def end_engine(home: Path, number: signal.Signals = signal.SIGTERM) -> None:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    """Yield the path of a home that is not there yet; its engine is ended afterwards."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Yield the path of a home that is not there yet; its engine is ended afterwards.
+
+    What the person running the tests has configured does not count.
+    """
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
     path = tmp_path / "home"
     yield path
     end_engine(path)

@@ -20,9 +20,10 @@ from typing import Any, TextIO
 
 import pytest
 
-from smc_tui.cli import progress
+from smc_tui.cli import frames, progress
+from smc_tui.cli.frames import Follower
 from smc_tui.cli.output import Output
-from smc_tui.cli.progress import Follower, RunWatch, WorkWatch
+from smc_tui.cli.progress import RunWatch, WorkWatch
 from smc_tui.jobstore import Request, RequestState
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Phase, Status
@@ -88,6 +89,7 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     """Return a run whose time the test tells."""
     made = Scene()
     monkeypatch.setattr(progress, "time", made.clock)
+    monkeypatch.setattr(frames, "time", made.clock)
     return made
 
 

@@ -1,4 +1,4 @@
-"""A scripted worker that speaks the lines of the real ones: ``fake_worker.py sync|images``.
+"""A scripted worker that speaks the lines of the real ones: ``fake_worker.py sync|drill|images``.
 
 What it does comes from ``fake/script.json`` in the home, a list of which each worker
 takes the first; an empty list is a run without incident. Like the real worker it holds
@@ -185,6 +185,29 @@ def run_images(description, script, ears):
     return 0
 
 
+def run_drill(description, script, ears):
+    """Pass at once; ``level`` is what its one item has, ``hold``: stays there first."""
+    say("progress", step="Looking", done=0, total=1)
+    if script.get("hold"):
+        hold(Path(description["home"]), ears)
+    if script.get("die"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "code" in script:
+        say("error", code=script["code"], detail="as scripted", facts={})
+        return 1
+    item = {
+        "area": "source",
+        "name": "Scripted",
+        "level": script.get("level", "Passed"),
+        "finding": "as scripted",
+        "threshold": "",
+        "advice": "",
+    }
+    report = {"at": description["at"], "seconds": 0.1, "items": [item], "estimate": {}}
+    say("result", report=script.get("report", report))
+    return 0
+
+
 def main():
     description = json.loads(sys.stdin.readline())
     home = Path(description["home"])
@@ -192,7 +215,7 @@ def main():
     with (home / "fake" / "described.jsonl").open("a") as out:
         out.write(json.dumps(description) + "\n")
     ears = Ears(script.get("deaf", False), home)
-    work = run_sync if sys.argv[1] == "sync" else run_images
+    work = {"sync": run_sync, "drill": run_drill, "images": run_images}[sys.argv[1]]
     try:
         return work(description, script, ears)
     except Stopped as stopped:

@@ -93,7 +93,9 @@ def fake_seams(home: Home, patience: Patience | None = None) -> Seams:
     return Seams(
         inventory=fake_inventory,
         shelf=FakeShelf(home),
-        commands=WorkerCommands(sync=[*command, "sync"], images=[*command, "images"]),
+        commands=WorkerCommands(
+            sync=[*command, "sync"], drill=[*command, "drill"], images=[*command, "images"]
+        ),
         patience=patience or Patience(pause=20, cancel=20, term=1, leave=5),
     )
 
@@ -173,7 +175,9 @@ class Bench:
         return self.ask("source.import", name, ssh=None, paths=list(paths)).result["source"]
 
     def job(self, name="web01-1", source="web01", **args):
+        """Create a job, one without a drill unless that is asked for."""
         self.source(source)
+        args = {"drill": "off", **args}
         return self.ask("job.create", source, name=name, **args).result["job"]
 
     # Looking

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 from smc_tui.engine.clock import Clock
 from smc_tui.engine.engine import Engine
-from smc_tui.engine.recovery import Recovery
 from smc_tui.engine.worker import Died, Paused
 from smc_tui.jobstore import JobStore
 from smc_tui.jobstore.writer import JobWriter
@@ -30,6 +29,8 @@ class Puppet:
 
     @property
     def task_name(self):
+        if "run" not in self.description:
+            return f"drill of {self.description['job']}"
         return f"run {self.description['run']}"
 
     def tell(self, command):
@@ -112,11 +113,13 @@ class Inside:
         self.log = logging.getLogger("inside")
 
         async def start(command, description, log, patience):
-            home.job_staging(description["job"]).mkdir(parents=True, exist_ok=True)
+            if "run" in description:  # a drill holds nothing at the destination
+                home.job_staging(description["job"]).mkdir(parents=True, exist_ok=True)
             self.puppets.append(Puppet(description))
             return self.puppets[-1]
 
-        monkeypatch.setattr("smc_tui.engine.runs.Worker", SimpleNamespace(start=start))
+        for room in ("runs", "drills"):
+            monkeypatch.setattr(f"smc_tui.engine.{room}.Worker", SimpleNamespace(start=start))
         self.engine = None
 
     async def serve(self):
@@ -127,8 +130,7 @@ class Inside:
         seams = type(seams)(seams.inventory, self.shelf, seams.commands, seams.patience)
         self.engine = Engine(claim, self.writer, clock, seams, self.log)
         self.context = self.engine._context
-        parts = (self.engine._ledger, self.engine._runs, self.engine._keeper)
-        await Recovery(self.context, *parts).run()
+        await self.engine.recover()
         await self.settle()
 
     async def crash(self):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smc_tui.engine import engine
 from smc_tui.engine.clock import SLOWED, Clock
 from smc_tui.model import schedule
 from smc_tui.model.lifecycle import State, Status
@@ -160,3 +163,15 @@ def test_ten_years_of_runs(seed, interval):
             job = replace(job, next_run=schedule.next_run(clock.now(), interval))
             real_end, forward = machine.boot_now, 0.0
     assert runs > 10 * 365 * DAY / (interval / SLOWED + 3 * DAY + 20 * MINUTE)
+
+
+@pytest.mark.parametrize(("time_lapse", "ahead"), [(1.0, 0.0), (60.0, 365 * DAY)])
+def test_an_engine_lives_in_the_future_only_if_the_last_was_made_to(
+    machine, monkeypatch, time_lapse, ahead
+):
+    """The wall clock was a year behind, and was put right while no engine ran."""
+    clocks = {"wall": lambda: machine.wall_now, "boot": lambda: machine.boot_now}
+    monkeypatch.setattr(engine, "Clock", partial(Clock, **clocks))
+    last = SimpleNamespace(clock_offset=365 * DAY, time_lapse=time_lapse)
+    store = SimpleNamespace(engine=lambda: last, newest_instant=lambda: NOW - DAY)
+    assert engine.open_clock(store, 1.0).now() == NOW + ahead

@@ -73,7 +73,9 @@ async def inside(tmp_path, monkeypatch):
     made = Collected(Home(tmp_path / "home"), monkeypatch)
     await made.serve()
     await made.ask("source.import", "web01", ssh=None, paths=["/dev/vda"])
-    await made.ask("job.create", "web01", name="job-a", keep=1, interval="7d", start="now")
+    await made.ask(
+        "job.create", "web01", name="job-a", keep=1, interval="7d", start="now", drill="off"
+    )
     yield made
     await made.crash()
     made.close()
@@ -113,7 +115,9 @@ async def test_it_waits_for_the_end_of_a_run(inside):
 async def test_a_run_of_days_does_not_hold_it_up_for_ever(inside):
     await inside.run_once()
     await inside.ask("job.cancel", "job-a")
-    await inside.ask("job.create", "web01", name="job-b", keep=1, interval="7d", start="now")
+    await inside.ask(
+        "job.create", "web01", name="job-b", keep=1, interval="7d", start="now", drill="off"
+    )
     await inside.hours(23)
     assert inside.collections == []
     await inside.hours(2)

@@ -328,7 +328,9 @@ async def test_a_folder_that_cannot_be_removed_keeps_no_job_from_its_end(tmp_pat
     inside = Inside(Home(tmp_path / "home"), monkeypatch)
     await inside.serve()
     await inside.ask("source.import", "web01", ssh=None, paths=["/dev/vda"])
-    created = await inside.ask("job.create", "web01", name="job-a", once=True, start="now")
+    created = await inside.ask(
+        "job.create", "web01", drill="off", name="job-a", once=True, start="now"
+    )
     job_id = created.result["job"]
 
     def refuse(folder):
@@ -355,7 +357,7 @@ async def test_a_start_while_its_last_area_is_removed(tmp_path, monkeypatch):
     inside = Inside(Home(tmp_path / "home"), monkeypatch)
     await inside.serve()
     await inside.ask("source.import", "web01", ssh=None, paths=["/dev/vda"])
-    created = await inside.ask("job.create", "web01", name="job-a", start="now")
+    created = await inside.ask("job.create", "web01", drill="off", name="job-a", start="now")
     staging = inside.home.job_staging(created.result["job"])
     inside.puppet.end(DIED)
     await inside.settle()
@@ -386,7 +388,9 @@ async def test_a_cancel_while_it_is_cleaned_up(tmp_path, monkeypatch):
     inside = Inside(Home(tmp_path / "home"), monkeypatch)
     await inside.serve()
     await inside.ask("source.import", "web01", ssh=None, paths=["/dev/vda"])
-    created = await inside.ask("job.create", "web01", name="job-a", once=True, start="now")
+    created = await inside.ask(
+        "job.create", "web01", drill="off", name="job-a", once=True, start="now"
+    )
     let_go = threading.Event()
     monkeypatch.setattr("smc_tui.engine.keeping.remove_tree", lambda folder: let_go.wait(10))
     inside.shelf.kept[inside.puppet.description["image"]] = inside.puppet.manifest()
@@ -423,7 +427,7 @@ async def test_a_full_job_store_loses_no_result_and_no_request(tmp_path, monkeyp
     inside = Inside(Home(tmp_path / "home"), monkeypatch)
     await inside.serve()
     await inside.ask("source.import", "web01", ssh=None, paths=["/dev/vda"])
-    created = await inside.ask("job.create", "web01", name="job-a", start="now")
+    created = await inside.ask("job.create", "web01", drill="off", name="job-a", start="now")
     full = True
     puppet = inside.puppet
     inside.shelf.kept[puppet.description["image"]] = puppet.manifest()

@@ -27,6 +27,20 @@ from tests.engine.inside import DIED, PAUSED, Inside
 RUNNING = ("Running:Preparing", "Running:Syncing", "Running:Processing")
 SHM = Path("/dev/shm")
 KEEP = 2
+CHANGE = {"interval": "2h", "keep": KEEP}
+
+#: What people ask of a job in races: the step of the model, the verb, its arguments.
+ASKED = (
+    ("go job.start", "job.start", {}),
+    ("go job.retry", "job.retry", {}),
+    ("go job.sync", "job.sync", {}),
+    ("pause", "job.pause", {}),
+    ("complete False", "job.complete", {"last_sync": False}),
+    ("complete True", "job.complete", {"last_sync": True}),
+    ("cancel", "job.cancel", {}),
+    ("release", "job.release", {}),
+    ("change job.modify", "job.modify", CHANGE),
+)
 
 
 class Lifecycle(RuleBasedStateMachine):
@@ -38,6 +52,8 @@ class Lifecycle(RuleBasedStateMachine):
         self.inside = self.do(self._open())
         self.state = "gone"
         self.requests = []
+        self.racing = []
+        self.in_race = False
 
     async def _open(self):
         inside = Inside(Home(self.folder / "home"), self.patch)
@@ -56,17 +72,34 @@ class Lifecycle(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
     def ask(self, verb, target="job-a", **args):
-        request = self.do(self.inside.ask(verb, target, **args))
-        self.requests.append(request.id)
-        return request
+        """Ask, and return what came of it.
+
+        In a race it was asked a moment ago, together with another: then what came of
+        it is looked at when its turn comes, and here is only said that it was this.
+        """
+        if self.racing:
+            request = self.inside.store.request(self.racing.pop(0))
+            assert (request.verb, request.args) == (verb, args)
+            return request
+        request = self.submit(verb, target, **args)
+        self.do(self.inside.settle())
+        return self.inside.store.request(request)
+
+    def submit(self, verb, target="job-a", **args):
+        self.requests.append(self.inside.store.submit(verb, target, args, actor="tester"))
+        return self.requests[-1]
 
     # One step: a rule of its own would be switched off for whole runs by hypothesis
     # (a range this small is drawn evenly; larger ones favour small numbers).
 
-    @rule(choice=st.integers(0, 119))
-    def step(self, choice):
+    @rule(choice=st.integers(0, 119), other=st.integers(0, len(ASKED) ** 2 - 1))
+    def step(self, choice, other):
+        self.other, self.in_race = other, False
         steps = [step for step, weight in self.steps().items() for _ in range(weight)]
-        name, _, argument = steps[choice % len(steps)].partition(" ")
+        self.take(steps[choice % len(steps)])
+
+    def take(self, step):
+        name, _, argument = step.partition(" ")
         act = getattr(self, name)
         if not argument:
             act()
@@ -96,6 +129,7 @@ class Lifecycle(RuleBasedStateMachine):
             "release": 2,
             "change job.interval": 1,
             "change job.modify": 1,
+            "race": 5,
             "crash False": 2,
             "time_passes 1": 2,
             "time_passes 3": 2,
@@ -113,6 +147,8 @@ class Lifecycle(RuleBasedStateMachine):
                 "end died": 2,
                 "end paused": 4,
                 "end cancelled": 2,
+                "race_with_the_end publish": 5,
+                "race_with_the_end end": 2,
                 "publish True": 8,
                 "publish False": 2,
                 "crash True": 2,
@@ -139,11 +175,11 @@ class Lifecycle(RuleBasedStateMachine):
         self._create(once)
 
     def _create(self, once):
-        request = self.ask(
-            "job.create", "web01", name="job-a", keep=KEEP, **({"once": True} if once else {})
-        )
+        args = {"name": "job-a", "keep": KEEP, "drill": "off", **({"once": True} if once else {})}
+        request = self.ask("job.create", "web01", **args)
         assert request.state is RequestState.DONE
         self.once, self.wish, self.completing, self.next_run = once, "", False, None
+        self.interval = DAY
         self.images, self.state, self.job_id = 0, "Ready", request.result["job"]
         self.valid_until, self.expired, self.held = self.inside.time + 30 * DAY, None, False
 
@@ -157,7 +193,7 @@ class Lifecycle(RuleBasedStateMachine):
         if self.state not in allowed:
             self.expect_refusal(request)
         else:
-            assert request.state is RequestState.ACCEPTED
+            self.expect_accepted(request)
             self.run()
 
     def run(self):
@@ -169,8 +205,8 @@ class Lifecycle(RuleBasedStateMachine):
             assert request.state is RequestState.DONE
             self.state, self.next_run = "Stopped", None
         elif self.state == "Running:Syncing" and self.wish != "cancel":
-            assert request.state is RequestState.ACCEPTED
-            assert self.inside.puppet.told.count({"do": "pause"}) == 1
+            self.expect_accepted(request)
+            assert self.inside.puppets[-1].told.count({"do": "pause"}) == 1
             self.wish = "pause"
         else:
             self.expect_refusal(request)
@@ -180,7 +216,7 @@ class Lifecycle(RuleBasedStateMachine):
         if self.state != "Waiting" or self.once:
             self.expect_refusal(request)
         elif last_sync:
-            assert request.state is RequestState.ACCEPTED
+            self.expect_accepted(request)
             self.run()
             self.completing = True
         else:
@@ -189,11 +225,13 @@ class Lifecycle(RuleBasedStateMachine):
 
     def cancel(self):
         request = self.ask("job.cancel")
-        if self.state == "gone":
+        if self.state == "gone" and self.in_race and request.state is RequestState.DONE:
+            assert request.result["status"] == "Deleting"  # it joined what is going already
+        elif self.state == "gone":
             self.expect_refusal(request)
         elif self.state in RUNNING:
-            assert request.state is RequestState.ACCEPTED
-            assert self.inside.puppet.told.count({"do": "cancel"}) == 1
+            self.expect_accepted(request)
+            assert self.inside.puppets[-1].told.count({"do": "cancel"}) == 1
             self.wish = "cancel"
         else:
             assert request.state is RequestState.DONE
@@ -208,21 +246,62 @@ class Lifecycle(RuleBasedStateMachine):
             self.expect_refusal(request)
 
     def change(self, verb):
-        request = self.ask(verb, interval="2h", keep=KEEP)
+        request = self.ask(verb, **CHANGE)
         if self.state in ("Ready", "Waiting") and not self.once:
             assert request.state is RequestState.DONE
+            self.interval = 2 * HOUR
         else:
             self.expect_refusal(request)
 
+    def expect_accepted(self, request):
+        """What a run's end answers is accepted now, and in a race has an end by now."""
+        assert request.state not in (RequestState.NEW, RequestState.REFUSED), request
+
     def expect_refusal(self, request):
         assert request.state is RequestState.REFUSED, request
-        words = str(self.state) if self.state != "gone" else "job-a"
+        words = [str(self.state) if self.state != "gone" else "job-a"]
+        if self.in_race and self.state == "Finished":
+            words.append("Running:Cleaning")  # where it was when this was asked
         assert request.error.line
         if request.code.startswith("ReplicationJob.Invalid") and self.wish == "":
-            assert words in request.detail
+            assert any(word in request.detail for word in words), request
 
     def ask_for_what_is_gone(self, verb):
         self.expect_refusal(self.ask(verb, **({"name": "job-b"} if "modify" in verb else {})))
+
+    # Races: whatever is asked at once has one outcome each, as if asked one by one
+
+    def race(self):
+        """Two command lines ask at once; twice the same is a double press."""
+        self.in_race = True
+        chosen = [ASKED[self.other // len(ASKED)], ASKED[self.other % len(ASKED)]]
+        self.racing = [self.submit(verb, **args) for _, verb, args in chosen]
+        self.do(self.inside.settle())
+        for step, _, _ in chosen:
+            self.take(step)
+
+    def race_with_the_end(self, end):
+        """Something is asked in the moment in which a run ends.
+
+        Either may be first; the history tells which was.
+        """
+        self.in_race = True
+        step, verb, args = ASKED[self.other % len(ASKED)]
+        puppet, ending = self.inside.puppet, self.other // len(ASKED)
+        if end == "publish":
+            self.inside.shelf.kept[puppet.description["image"]] = puppet.manifest()
+            puppet.end(Result(puppet.result()) if ending % 2 else DIED)
+        else:
+            puppet.end(Failed(SmcError("Link.Lost", "as scripted")))
+        before = len(self.inside.store.events())
+        self.racing = [self.submit(verb, **args)]
+        self.do(self.inside.settle())
+        asked_first = self.inside.store.events()[before].actor == "tester"
+        if asked_first:
+            self.take(step)
+        self._published() if end == "publish" else self._ended("failed")
+        if not asked_first:
+            self.take(step)
 
     # What workers do
 
@@ -261,6 +340,9 @@ class Lifecycle(RuleBasedStateMachine):
         }
         self.inside.puppet.end(endings[ending])
         self.do(self.inside.settle())
+        self._ended(ending)
+
+    def _ended(self, ending):
         if self.wish == "cancel":
             self.state = "gone"
         elif self.wish == "pause" and ending != "failed":
@@ -288,12 +370,9 @@ class Lifecycle(RuleBasedStateMachine):
         elif self.wish == "pause":
             self.state = "Stopped"
         else:
-            self.state, self.next_run = "Waiting", self.inside.time + self.interval()
+            self.state, self.next_run = "Waiting", self.inside.time + self.interval
         self.wish = ""
         self.clock_looks()
-
-    def interval(self):
-        return self.inside.store.job("job-a").settings.interval
 
     # What happens to machines
 
@@ -370,6 +449,11 @@ class Lifecycle(RuleBasedStateMachine):
             assert [run.id for run in open_runs] == [self.inside.store.job("job-a").run_id]
         elif self.state != "Stopped":
             assert open_runs == []
+
+    @invariant()
+    def every_request_has_one_event(self):
+        told = [event for event in self.inside.store.events() if event.actor == "tester"]
+        assert len(told) == len(self.requests) + 2  # the import's
 
     @invariant()
     def requests_wait_only_for_what_will_come(self):

@@ -497,3 +497,14 @@ def test_lists_and_blocks_are_told_apart(world: World) -> None:
     assert caught.value.facts["harm"] == "misplaced"
     assert Kind.LIST.size == LIST
     assert len(split(ZERO_NAMES)) == 256
+
+
+def test_a_store_that_cannot_be_read(home: Path) -> None:
+    World(home).close()
+    line = home / "images" / "FORMAT"
+    line.unlink()
+    line.mkdir()
+    with pytest.raises(SmcError) as caught:
+        World(home)
+    assert caught.value.code == "Store.Unreadable"
+    assert str(line) in caught.value.detail

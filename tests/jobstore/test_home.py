@@ -186,3 +186,13 @@ def test_reading_pays_for_no_library_that_it_does_not_use(home):
         [sys.executable, "-c", program, str(home.path)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == ""
+
+
+def test_a_log_that_cannot_be_opened(home):
+    JobStore.open(home).close()
+    wal = home.path / "jobs.db-wal"
+    wal.unlink(missing_ok=True)
+    wal.mkdir()
+    assert code_of(JobStore.open, home) == "JobStore.IoError"
+    wal.rmdir()
+    JobStore.open(home).close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from smc_tui.model import changes
@@ -21,7 +23,7 @@ from smc_tui.model.lifecycle import STATES, Phase, State, Status
 from tests.model.samples import JOB, job_in, once
 
 OFFERED = {
-    "Ready": {"start", "modify", "interval", "cancel", "report"},
+    "Ready": {"start", "retry-drill", "modify", "interval", "cancel", "report"},
     "Running:Drilling": {"modify", "cancel", "report"},
     "Running:Preparing": {"modify", "cancel", "report"},
     "Running:Syncing": {"pause", "modify", "cancel", "report"},
@@ -30,7 +32,7 @@ OFFERED = {
     "Waiting": {"pause", "sync", "interval", "complete", "modify", "cancel", "report"},
     "Stopped": {"start", "retry", "modify", "cancel", "release", "report"},
     "InError": {"start", "retry", "troubleshoot", "modify", "cancel", "release", "report"},
-    "DrillException": {"modify", "cancel", "report"},
+    "DrillException": {"start", "retry-drill", "modify", "cancel", "report"},
     "Finished": {"modify", "cancel", "report"},
     "Expired": {"modify", "cancel", "report"},
     "Deleting": {"report"},
@@ -40,12 +42,17 @@ NEED_INSTANCES = {"create-instance", "verify-result", "verify-cause", "verificat
 
 @pytest.mark.parametrize("state", STATES, ids=str)
 def test_what_each_state_offers(state):
-    assert {str(action.id) for action in offered(job_in(state))} == OFFERED[str(state)]
+    job = job_in(state)
+    assert {str(action.id) for action in offered(job)} == OFFERED[str(state)] | {"drill-report"}
+    undrilled = {str(action.id) for action in offered(replace(job, drill_report={}))}
+    assert undrilled == OFFERED[str(state)]
+    error = refusal(ACTIONS[ActionId.VIEW_DRILL], replace(job, drill_report={}))
+    assert error.code == "ReplicationJob.NotDrilled"
 
 
 def test_a_once_only_job_has_no_incremental_actions():
     waiting = {str(action.id) for action in offered(once(job_in(State(Status.WAITING))))}
-    assert waiting == {"pause", "modify", "cancel", "report"}
+    assert waiting == {"pause", "modify", "cancel", "report", "drill-report"}
     error = refusal(BY_VERB["job.sync"], once(JOB))
     assert error.code == "ReplicationJob.OnceOnly"
 
@@ -117,6 +124,7 @@ CHANGEABLE = {
     "compression": set(Status) - {Status.FINISHED, Status.EXPIRED, Status.DELETING},
     "valid": set(Status) - {Status.FINISHED, Status.EXPIRED, Status.DELETING},
     "image_name": {Status.READY},
+    "drill": {Status.READY, Status.DRILL_EXCEPTION, Status.IN_ERROR},
 }
 
 

@@ -17,21 +17,29 @@ CODE = re.compile(r"[A-Z][A-Za-z]+\.[A-Z][A-Za-z]+")
 
 
 def codes_in(path):
-    """Return every text in a file's code (not in its words) that has a code's form."""
+    """Return the texts in a file that have a code's form and with which an error is made.
+
+    Not those in its words, and not those that an error's code is only compared with.
+    """
     tree = ast.parse(path.read_text())
-    words = {
-        id(node.value)
+    passed_over = {
+        id(part)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if isinstance(node, ast.Compare | ast.MatchValue) or is_words(node)
+        for part in ast.walk(node)
     }
     return {
         node.value
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
-        and id(node) not in words
+        and id(node) not in passed_over
         and CODE.fullmatch(node.value)
     }
+
+
+def is_words(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 SOURCES = [path for path in PACKAGE.rglob("*.py") if path.name != "catalogue.py"]

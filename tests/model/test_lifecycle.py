@@ -23,8 +23,10 @@ RULES = """
 Ready               start                    Running:Preparing
 Stopped             start                    Running:Preparing
 InError             start                    Running:Preparing
+DrillException      start                    Running:Preparing
 Ready               drill                    Running:Drilling
 DrillException      drill                    Running:Drilling
+InError             drill                    Running:Drilling
 Running:Drilling    drill passed             Running:Preparing
 Running:Drilling    drill ended              Ready
 Running:Drilling    drill failed             DrillException

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from blake3 import blake3
@@ -189,6 +190,96 @@ def test_the_state_tells_of_writes(client, disk):
     with disk.open("r+b") as file:
         file.write(b"written")
     assert client.finish()["states"]["0"] != before
+
+
+def agent_module(**names):
+    """Return what the agent's text defines, with some of it put in another's place."""
+    text = AGENT.read_text()
+    agent = {}
+    exec(text[: text.rindex("main()")], agent)
+    agent.update(names)
+    return SimpleNamespace(**agent)
+
+
+def state_of(path, **names):
+    """Return a disk's state as an agent of its own tells it."""
+    disk = agent_module(**names).Disk(str(path))
+    try:
+        return disk.state()
+    finally:
+        os.close(disk.handle)
+
+
+def test_a_state_is_comparable_only_within_one_start_of_the_system(disk, tmp_path):
+    """What another agent sees is the same, unless the system was started in between."""
+    assert state_of(disk) == state_of(disk)
+    other = tmp_path / "boot_id"
+    other.write_text("another start")
+    assert state_of(disk, BOOT_ID=str(other)) != state_of(disk)
+    nowhere = str(tmp_path / "nowhere")
+    assert state_of(disk, BOOT_ID=nowhere) != state_of(disk, BOOT_ID=nowhere)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "seq", "same"),
+    [("6.1.0-1", "7", True), ("4.14", "", True), ("3.10.0-el7", "", False), ("odd", "", False)],
+)
+def test_a_device_is_told_from_a_later_one_in_its_place(kernel, seq, same):
+    """Where the kernel cannot tell, no two agents see the same state."""
+
+    here = SimpleNamespace(
+        major=os.major, minor=os.minor, stat=lambda path: SimpleNamespace(st_ino=42)
+    )
+
+    def instance():
+        agent = agent_module(os=here, platform=SimpleNamespace(release=lambda: kernel))
+        disk = object.__new__(agent.Disk)
+        disk.device, disk.sysfs = 0, lambda name: seq
+        return disk.instance()
+
+    assert (instance() == instance()) is same
+
+
+def test_a_scan_on_the_heels_of_the_last_want_of_its_segment(tmp_path):
+    """The scan may be done before the want is: each has its own chunks, and all get free."""
+    path = tmp_path / "disk"
+    path.write_bytes(os.urandom(SEGMENT))
+    frames = []
+    agent = agent_module().Agent(
+        SimpleNamespace(
+            write=lambda kind, *parts: frames.append((kind, b"".join(parts))),
+            write_json=lambda kind, value: None,
+        )
+    )
+    agent.hasher = agent_module().Blake2b()
+    agent.zero_chunk = agent.hasher.chunk(bytes(CHUNK))[0]
+    agent.open(b'{"disk": 0, "path": "%s"}' % bytes(path))
+    whole = agent.desk.left
+
+    def asked(request):
+        return request[5:]
+
+    def work_off(kind):
+        found, body = agent.desk.next()
+        assert found == kind
+        return body
+
+    files = {}
+    scan = asked(protocol.scan_frame(0, 0, protocol.NO_EXPECTATION))
+    agent.scan_later(scan)
+    agent.scan(files, work_off(b"S"))
+    agent.send_later(asked(protocol.want_frame(0, 0, 0, True, 0)))
+    slow = work_off(b"W")
+    agent.scan_later(scan)
+    agent.scan(files, work_off(b"S"))
+    agent.send(*slow)
+    agent.send_later(asked(protocol.want_frame(0, 0, 0, True, 1)))
+    agent.send(*work_off(b"W"))
+    assert [kind for kind, _ in frames] == [b"a", b"a", b"d"]
+    assert agent.desk.left == whole
+    assert agent.kept == {}
+    files[0].close()
+    os.close(agent.disks[0].handle)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,9 @@ from typing import Any
 from smc_tui.images import ImageStore
 from smc_tui.source import inventory
 
+#: A run that fails when its link is lost, so that a test sees it.
+NO_RETRY = {"attempts": 0, "first": 1, "longest": 1}
+
 
 @dataclass
 class Job:
@@ -60,6 +63,7 @@ class Job:
             "compression": 0,
             "link_bps": None,
             "created": "2026-01-02T03:04:05.000Z",
+            "retry": NO_RETRY,
             **other,
         }
 

@@ -226,9 +226,7 @@ class MigrationScreen(JobScreen):
     def chosen_jobs(self) -> Sequence[Job]:
         """The marked jobs that are shown, else the current one."""
         marks = self.query_one(LineTable).marks
-        marked = [
-            entry.job for key, entry in self._entries.items() if key in marks and entry.job
-        ]
+        marked = [entry.job for key, entry in self._entries.items() if key in marks and entry.job]
         return marked or super().chosen_jobs
 
     def acted(self) -> None:

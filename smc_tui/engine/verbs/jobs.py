@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from smc_tui.engine.answers import gone_awaited, stop_awaited
 from smc_tui.engine.context import Context
+from smc_tui.engine.drills import Drills
 from smc_tui.engine.keeping import Keeper
 from smc_tui.engine.ledger import Ledger
 from smc_tui.engine.runs import Runs
@@ -21,11 +22,14 @@ from smc_tui.model.things import Job, Resource, Wish
 class JobVerbs:
     """What may be asked of a job that exists."""
 
-    def __init__(self, context: Context, ledger: Ledger, runs: Runs, keeper: Keeper) -> None:
+    def __init__(
+        self, context: Context, ledger: Ledger, runs: Runs, drills: Drills, keeper: Keeper
+    ) -> None:
         self._context = context
         self._store = context.store
         self._ledger = ledger
         self._runs = runs
+        self._drills = drills
         self._keeper = keeper
 
     def verbs(self) -> Mapping[str, Callable[[Request], None]]:
@@ -33,6 +37,7 @@ class JobVerbs:
         return {
             "job.start": self.start,
             "job.retry": self.start,
+            "job.drill": self.drill,
             "job.sync": self.sync,
             "job.pause": self.pause,
             "job.complete": self.complete,
@@ -53,10 +58,15 @@ class JobVerbs:
         return job
 
     def start(self, request: Request) -> None:
-        """Start a job that is Ready, Stopped or InError; a paused run goes on."""
+        """Start a job, with its drill where one is owed; a paused run goes on."""
         known_args(request)
         job = self._allowed(request)
-        self._begin(job, Move.START, RunKind.MANUAL, request)
+        self._drills.start_job(job, RunKind.MANUAL, request.actor, request)
+
+    def drill(self, request: Request) -> None:
+        """Make a migration drill, or make the one again that holds up a start."""
+        known_args(request)
+        self._drills.drill(self._allowed(request), request)
 
     def sync(self, request: Request) -> None:
         """Start a manual incremental synchronisation."""
@@ -84,10 +94,13 @@ class JobVerbs:
         job = self._store.job(request.target)
         if job.status is Status.DELETING:  # a second press waits with the first
             with self._store.transaction():
+                self._ledger.event(request.actor, request.verb, str(job.state), job)
                 self._ledger.accept(request, {"job": job.id}, gone_awaited(job.id))
             return
         job = self._allowed(request)
-        if job.status is Status.RUNNING:
+        if job.phase is Phase.DRILLING:
+            self._drills.cancel(job, request)
+        elif job.status is Status.RUNNING:
             self._wish(job, Wish.CANCEL, request, gone_awaited(job.id))
         else:
             self._keeper.delete(self._ledger.delete(job, request.actor, request))

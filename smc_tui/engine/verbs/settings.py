@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from smc_tui.engine.context import Context
+from smc_tui.engine.drills import Drills
 from smc_tui.engine.ledger import Ledger
 from smc_tui.engine.runs import Runs
 from smc_tui.engine.verbs import flag, known_args, needed
@@ -15,8 +16,8 @@ from smc_tui.model import changes, settings
 from smc_tui.model.actions import BY_VERB, refusal
 from smc_tui.model.errors import SmcError
 from smc_tui.model.ids import Kind, new_id
-from smc_tui.model.lifecycle import Move, RunKind, SourceState, Status
-from smc_tui.model.things import Job, JobSettings, Source
+from smc_tui.model.lifecycle import RunKind, SourceState, Status
+from smc_tui.model.things import DrillMode, Job, JobSettings, Source
 
 _CREATED_WITH = (
     "name",
@@ -31,17 +32,19 @@ _CREATED_WITH = (
     "compression",
     "valid",
     "tags",
+    "drill",
 )
 
 
 class SettingsVerbs:
     """job.create, job.modify, job.interval."""
 
-    def __init__(self, context: Context, ledger: Ledger, runs: Runs) -> None:
+    def __init__(self, context: Context, ledger: Ledger, runs: Runs, drills: Drills) -> None:
         self._store = context.store
         self._clock = context.clock
         self._ledger = ledger
         self._runs = runs
+        self._drills = drills
 
     def verbs(self) -> Mapping[str, Callable[[Request], None]]:
         """Return the verbs by their names."""
@@ -60,10 +63,7 @@ class SettingsVerbs:
         job = self._new_job(source, args)
         self._free_source(source)
         if args.get("start") == "now":
-            job, run = self._ledger.begin_run(
-                job, Move.START, RunKind.FULL, request.actor, request, create=True
-            )
-            self._runs.start(job, run)
+            self._drills.start_job(job, RunKind.FULL, request.actor, request, create=True)
             return
         with self._store.transaction():
             self._ledger.create(job, request)
@@ -126,6 +126,7 @@ class SettingsVerbs:
             start_at=None if start in ("now", "later") else settings.start_at(start, now),
             limit_mbit=settings.limit(args.get("limit_mbit", 0)),
             compression=settings.compression(args.get("compression", settings.AUTO)),
+            drill=settings.drill(args.get("drill", DrillMode.BEFORE)),
         )
 
     def _default_name(self, source: Source) -> str:
@@ -184,6 +185,7 @@ class SettingsVerbs:
             "keep": settings.keep,
             "limit_mbit": settings.limit,
             "compression": settings.compression,
+            "drill": settings.drill,
         }
         for setting, check in checks.items():
             if setting in args:

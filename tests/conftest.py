@@ -1,0 +1,63 @@
+"""What holds for a whole session of tests: every code of the catalogue is provoked."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import smc_tui.model.errors  # noqa: F401, before anything is recorded
+from tests.support import codes
+
+KINDS = {"not root and not sshd and not vm and not benchmark": False, "sshd or root": True}
+FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+LACKING = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FOLDER] = tempfile.TemporaryDirectory(prefix="smc-tui-codes-")
+    codes.begin(Path(config.stash[FOLDER].name))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    config.stash[FOLDER].cleanup()
+    os.environ.pop(codes.VARIABLE, None)
+
+
+def is_whole(config: pytest.Config) -> bool:
+    """Tell whether all tests of a kind were to run."""
+    option = config.option
+    part = (
+        getattr(option, "lf", False)
+        or option.keyword
+        or option.collectonly
+        or option.ignore
+        or option.deselect
+    )
+    everything = config.args_source is not pytest.Config.ArgsSource.ARGS
+    return everything and not part and option.markexpr in KINDS
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    config = session.config
+    provoked = codes.end(Path(config.stash[FOLDER].name))
+    if record := os.environ.get("SMC_TUI_CODES_TO"):
+        Path(record).write_text("".join(f"{code}\n" for code in sorted(provoked)))
+    if exitstatus != pytest.ExitCode.OK or not is_whole(config):
+        return
+    lacking = codes.missing(provoked, elsewhere=KINDS[config.option.markexpr])
+    if lacking:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        config.stash[LACKING] = lacking
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    lacking = config.stash.get(LACKING, [])
+    if lacking:
+        terminalreporter.section("codes that no test has provoked", red=True)
+        terminalreporter.line(", ".join(lacking))
