@@ -142,5 +142,5 @@ class Feed:
             "sources": {source.id: source for source in self._store.sources()},
             "images": images,
             "kept": kept,
-            "resources": {each.job_id: each for each in self._store.resources()},
+            "resources": {each.job_id: each for each in self._store.resources_held()},
         }

@@ -270,11 +270,6 @@ class JobStore:
         )
         return [rows.event_of(row) for row in found]
 
-    def resources(self) -> list[Resource]:
-        """Return what all jobs hold at the destination, or are releasing."""
-        found = self._all("SELECT * FROM resources WHERE state != 'Released' ORDER BY created")
-        return [rows.resource_of(row) for row in found]
-
     def now(self) -> float:
         """Return about what the engine's clock says: to the second, but for a time lapse."""
         row = self.engine()
