@@ -18,6 +18,7 @@ from smc_tui.cli.frames import Bar, Follower, Frame, Watch
 from smc_tui.cli.output import Output
 from smc_tui.cli.words import job_word, percent, size
 from smc_tui.jobstore import JobStore, Request
+from smc_tui.model.delays import delay
 from smc_tui.model.documents import job_summary
 from smc_tui.model.errors import SmcError
 from smc_tui.model.estimate import SmoothedRate, remaining, transfer_remaining
@@ -57,8 +58,11 @@ class RunWatch:
         done = counters(job)
         if job.phase is Phase.DRILLING and job.live.get("step"):
             return Frame(f"{title}, {job.live['step']}")
-        if job.phase is None or done.total <= 0:
-            return Frame(title, idle=job.phase is None)
+        if job.phase is None:
+            return Frame(title, idle=True)
+        held_up = delay(job.live)
+        if held_up or done.total <= 0:
+            return Frame(f"{title}: {held_up}" if held_up else title)
         # From the first byte on: the time before it says nothing about a speed.
         read = self._read.sample(done.compared, now) if done.compared else 0.0
         sent = self._sent.sample(done.sent, now) if done.sent else 0.0

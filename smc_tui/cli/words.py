@@ -44,10 +44,12 @@ def job_word(job: Document) -> str:
 
 
 def job_status(job: Document) -> str:
-    """Return a job's word, with what is pending and the code of its error."""
+    """Return a job's word, with what is pending, what holds it up, the code of its error."""
     word = job_word(job)
     if job.get("pending"):
         return f"{word}, {job['pending']} pending"
+    if job.get("delay"):
+        return f"{word}, {job['delay']}"
     error = job.get("error")
     return f"{word} ({error['code']})" if error and job["status"] == Status.IN_ERROR else word
 

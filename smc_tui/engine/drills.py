@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
+from smc_tui.engine import logs, orders
 from smc_tui.engine.context import Context
 from smc_tui.engine.drillbook import DrillBook
 from smc_tui.engine.keeping import Keeper
@@ -25,8 +26,8 @@ from smc_tui.jobstore.requests import Request
 from smc_tui.model.drill import Level, Report, owed
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Move, RunKind, Status
-from smc_tui.model.things import DrillMode, Job, Source, Wish
-from smc_tui.model.units import printable, rfc3339, stamp
+from smc_tui.model.things import DrillMode, Job, Wish
+from smc_tui.model.units import printable, stamp
 
 #: What a drill is doing reaches the job store at most this often, seconds.
 PROGRESS_EVERY = 0.25
@@ -142,10 +143,12 @@ class Drills:
     async def _run_worker(self, job_id: str, active: Active) -> Ending:
         seams = self._context.seams
         job = self._store.job(job_id)
+        log = self._context.home.run_log(job.id, active.log)
+        logs.make_room(log, self._context.config.logs_kept)
         worker = await Worker.start(
             seams.commands.drill,
-            self._description(job, self._store.source(job.source_id)),
-            self._context.home.run_log(job.id, active.log),
+            orders.drill(self._context, job, self._store.source(job.source_id)),
+            log,
             seams.patience.term,
         )
         active.worker = worker
@@ -155,38 +158,6 @@ class Drills:
         if self._store.job(job_id).wish is not Wish.NONE:
             worker.end_after(0)
         return await worker.listen(lambda line: self._hear(job_id, active, line))
-
-    def _description(self, job: Job, source: Source) -> Document:
-        ssh = source.ssh
-        return {
-            "home": str(self._context.home.path),
-            "job": job.id,
-            "at": rfc3339(self._context.clock.now()),
-            "keep": job.settings.keep,
-            "once": job.settings.once,
-            "limit_mbit": job.settings.limit_mbit,
-            "source": {
-                "id": source.id,
-                "name": source.name,
-                "ssh": ssh
-                and {
-                    "target": ssh.target,
-                    "port": ssh.port,
-                    "config": ssh.config,
-                    "alias": source.id,
-                },
-                "disks": [
-                    {
-                        "index": disk.index,
-                        "path": disk.path,
-                        "size": disk.size,
-                        "identity": disk.identity,
-                        "role": disk.role,
-                    }
-                    for disk in source.disks
-                ],
-            },
-        }
 
     def _hear(self, job_id: str, active: Active, line: Document) -> None:
         """Show what the drill is looking at; a store that is full loses only that."""

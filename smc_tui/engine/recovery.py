@@ -15,6 +15,7 @@ from smc_tui.engine.context import Context, in_thread
 from smc_tui.engine.drills import Drills
 from smc_tui.engine.keeping import ASIDE, Keeper, image_of_manifest, lock_free, remove_tree
 from smc_tui.engine.ledger import ENGINE, Ledger
+from smc_tui.engine.logs import forget_gone
 from smc_tui.engine.runs import Runs
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import UNFINISHED, ImageState, Phase, Status
@@ -45,8 +46,12 @@ class Recovery:
         except SmcError as error:
             # The jobs do not depend on it: they go on, and each run says what is wrong.
             self._context.log.error("cannot look at the images: %s", error)
-        for job in self._store.jobs():
+        jobs = self._store.jobs()
+        for job in jobs:
             self._take_up(job)
+        forget_gone(
+            self._context.home.logs, {job.id for job in jobs}, self._context.config.logs_kept
+        )
         self._release_leftovers()
         self._reconcile_staging()
 

@@ -1,4 +1,9 @@
-"""The sync workers: started, told, heard, and their endings settled in one place.
+"""The sync workers: started in their turn, told, heard, their endings settled in one place.
+
+A run that has been begun is Running in the job store, whether or not there is a place for
+its worker (``places``): while it waits it says what for, and a pause or a cancel ends the
+wait at once. A restarted engine finds it Running without a worker, like any other, and
+lets it wait again.
 
 ``_settle`` is that place. Whatever a worker's last words are, and whether it had
 any, the order of the questions is the same: is its image published? then the run has
@@ -9,69 +14,27 @@ has stopped. Did it fail? Only then is the job InError.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from smc_tui.engine import logs, orders
+from smc_tui.engine.activity import Active, attempt_counters, live
 from smc_tui.engine.context import Closing, Context, in_thread
 from smc_tui.engine.keeping import Keeper, image_of_manifest, image_of_result, lock_free
 from smc_tui.engine.ledger import ENGINE, Ledger, Made
+from smc_tui.engine.orders import compression_level
+from smc_tui.engine.places import Places
 from smc_tui.engine.worker import Cancelled, Died, Document, Ending, Failed, Paused, Result, Worker
 from smc_tui.model import estimate
 from smc_tui.model.errors import SmcError
-from smc_tui.model.lifecycle import Move, Phase, Status
-from smc_tui.model.things import Counters, Image, Job, JobSettings, Run, Source, Wish
-from smc_tui.model.units import rfc3339
+from smc_tui.model.lifecycle import Move, Phase, RunKind, Status
+from smc_tui.model.things import Image, Job, JobSettings, Run, Wish
+from smc_tui.model.units import printable
 
 #: Progress reaches the job store at most this often, seconds.
 PROGRESS_EVERY = 0.25
 
-_COUNTERS = {
-    "total": "bytes_total",
-    "compared": "bytes_compared",
-    "changed": "bytes_changed",
-    "sent": "bytes_sent",
-    "wire": "bytes_wire",
-    "stored": "bytes_stored",
-}
 _REPORTED = ("change_detection", "hash", "footprint")
 _PHASES = {Phase.SYNCING: Move.TRANSFER, Phase.PROCESSING: Move.PROCESS}
-
-
-@dataclass
-class Active:
-    """A run with its worker, once that has started."""
-
-    run: Run
-    before: Counters
-    before_seconds: float
-    began: float
-    rate: estimate.SmoothedRate
-    created: float = 0.0
-    worker: Worker | None = None
-    written: float = 0.0
-
-    def counters(self, line: Document) -> Counters:
-        """Return the run's counters: what this attempt did atop what those before did.
-
-        An attempt compares everything anew; what was changed and sent adds up.
-        """
-        now = {name: _count(line, name, _COUNTERS[name]) for name in _COUNTERS}
-        return Counters(
-            total=now["total"] or self.before.total,
-            compared=now["compared"],
-            changed=self.before.changed + now["changed"],
-            sent=self.before.sent + now["sent"],
-            wire=self.before.wire + now["wire"],
-            stored=self.before.stored + now["stored"],
-        )
-
-    def seconds(self) -> float:
-        """Return the real working time of all attempts."""
-        return self.before_seconds + time.monotonic() - self.began
-
-
-def _count(line: Document, *names: str) -> int:
-    found = next((line[name] for name in names if name in line), 0)
-    return int(found) if isinstance(found, int | float) else 0
 
 
 class Runs:
@@ -82,17 +45,18 @@ class Runs:
         self._ledger = ledger
         self._keeper = keeper
         self._active: dict[str, Active] = {}
+        self._places = Places(context.config.syncs_at_once, self._show_queue)
 
     # What others ask of it
 
     def start(self, job: Job, run: Run) -> None:
         """Start the worker of a run that the ledger has begun."""
-        self._active[job.id] = self._activity(run)
+        self._active[job.id] = Active.of(run)
         self._context.spawn(self._work(job.id), f"run {run.id}")
 
     def resume(self, job: Job, run: Run) -> None:
         """Take up a run whose engine is gone."""
-        self._active[job.id] = self._activity(run)
+        self._active[job.id] = Active.of(run)
         self._context.spawn(self._take_up(job.id), f"run {run.id}")
 
     def adopt(self, before: JobSettings, job: Job) -> None:
@@ -112,8 +76,11 @@ class Runs:
     def stop(self, job: Job) -> None:
         """Have a run stop as its job wishes."""
         active = self._active.get(job.id)
-        if active is None or active.worker is None:
-            return  # ``_work`` looks at the wish before and after it starts one
+        if active is None:
+            return
+        self._places.give_up(job.id)
+        if active.worker is None:
+            return  # ``_in_turn`` looks at the wish before and after it starts one
         patience = self._context.seams.patience
         active.worker.tell({"do": str(job.wish)})
         active.worker.end_after(patience.cancel if job.wish is Wish.CANCEL else patience.pause)
@@ -124,9 +91,6 @@ class Runs:
             if active.worker is not None:
                 active.worker.leave()
                 active.worker.end_after(patience)
-
-    def _activity(self, run: Run) -> Active:
-        return Active(run, run.counters, run.seconds, time.monotonic(), estimate.SmoothedRate())
 
     # A run from its start to its settlement
 
@@ -153,25 +117,46 @@ class Runs:
     async def _work(self, job_id: str) -> None:
         active = self._active[job_id]
         try:
-            ending = await self._run_worker(job_id, active)
-        except OSError as error:
-            ending = Died(f"could not be started: {error}")
+            ending = await self._in_turn(job_id, active)
+        except Closing:
+            del self._active[job_id]
+            raise
         await self._settle(job_id, ending)
 
+    async def _in_turn(self, job_id: str, active: Active) -> Ending:
+        """Run the worker once there is a place for it."""
+        if self._context.store.job(job_id).wish is not Wish.NONE:
+            return Cancelled()
+        place = self._places.ask(job_id, first=active.run.kind is RunKind.LAST)
+        if not place.done():
+            self._say(active.run, f"waits for {self._full()}")
+        try:
+            if not await self._context.unless_closing(place):
+                return Cancelled()
+            return await self._run_worker(job_id, active)
+        except OSError as error:
+            return Died(f"could not be started: {error}")
+        finally:
+            self._places.give_up(job_id)
+            self._places.leave(job_id)
+
     async def _run_worker(self, job_id: str, active: Active) -> Ending:
-        store, seams = self._context.store, self._context.seams
+        context, store = self._context, self._context.store
         job = store.job(job_id)
-        source = store.source(job.source_id)
         active.began = time.monotonic()
-        active.created = self._context.clock.now()
+        active.created = context.clock.now()
+        log = context.home.run_log(job.id, active.run.id)
+        logs.make_room(log, context.config.logs_kept)
         worker = await Worker.start(
-            seams.commands.sync,
-            self._description(job, active, source),
-            self._context.home.run_log(job.id, active.run.id),
-            seams.patience.term,
+            context.seams.commands.sync,
+            orders.synchronisation(
+                context, job, active.run, store.source(job.source_id), active.created
+            ),
+            log,
+            context.seams.patience.term,
         )
         active.worker = worker
-        if self._context.closing.is_set():
+        if context.closing.is_set():
             worker.leave()
         described, job = job.settings, store.job(job_id)
         # While it was being started there was nobody to tell of a change.
@@ -180,41 +165,32 @@ class Runs:
             self.stop(job)
         return await worker.listen(lambda line: self._hear(job_id, active, line))
 
-    def _description(self, job: Job, active: Active, source: Source) -> Document:
-        settings, ssh, run = job.settings, source.ssh, active.run
-        return {
-            "home": str(self._context.home.path),
-            "job": job.id,
-            "run": run.id,
-            "image": run.image_id,
-            "image_name": run.image_name,
-            "kind": str(run.kind),
-            "source": {
-                "id": source.id,
-                "name": source.name,
-                "ssh": ssh
-                and {
-                    "target": ssh.target,
-                    "port": ssh.port,
-                    "config": ssh.config,
-                    "alias": source.id,
-                },
-                "disks": [
-                    {
-                        "index": disk.index,
-                        "path": disk.path,
-                        "size": disk.size,
-                        "identity": disk.identity,
-                        "role": disk.role,
-                    }
-                    for disk in source.disks
-                ],
-            },
-            "limit_mbit": settings.limit_mbit,
-            "compression": compression_level(settings.compression),
-            "link_bps": source.link_bps,
-            "created": rfc3339(active.created),
-        }
+    # The queue
+
+    def _full(self) -> str:
+        most = self._places.most
+        return f"a free place: {most} of {most} synchronisations run"
+
+    def _show_queue(self) -> None:
+        """Let every job that waits say for what; one that has a place says nothing more."""
+        queue = self._places.queue()
+        ahead = {job_id: number for number, job_id in enumerate(queue)}
+        try:
+            with self._context.store.transaction(durable=False):
+                for job_id, active in self._active.items():
+                    self._show_turn(job_id, active, ahead.get(job_id))
+        except SmcError as error:
+            self._context.log.warning("the queue is not shown: %s", error)
+
+    def _show_turn(self, job_id: str, active: Active, ahead: int | None) -> None:
+        if ahead is None and not active.queued:
+            return
+        active.queued = ahead is not None
+        job = self._context.store.job(job_id)
+        told = f"{self._full()}, {ahead} wait before it" if ahead else self._full()
+        live = {"waiting_for": told} if active.queued else {}
+        if job.live != live:
+            self._context.store.write_progress(replace(job, live=live), active.run)
 
     # Hearing
 
@@ -225,9 +201,16 @@ class Runs:
                 case "progress":
                     self._progress(job_id, active, line)
                 case "event":
-                    self._ledger.note(active.run, str(line.get("text", "")))
+                    self._say(active.run, printable(str(line.get("text", ""))))
         except (SmcError, TypeError, ValueError) as error:
             self._context.log.warning("run %s: a line is lost: %r", active.run.id, error)
+
+    def _say(self, run: Run, text: str) -> None:
+        """Write a note into the history; a store that is full loses only that."""
+        try:
+            self._ledger.note(run, text)
+        except SmcError as error:
+            self._context.log.warning("run %s: %s: %s", run.id, text, error)
 
     def _progress(self, job_id: str, active: Active, line: Document) -> None:
         job = self._context.store.job(job_id)
@@ -235,21 +218,17 @@ class Runs:
         if phase in _PHASES and job.phase != phase:
             self._ledger.enter(job, _PHASES[Phase(phase)])
             job = self._context.store.job(job_id)
-        elif time.monotonic() - active.written < PROGRESS_EVERY:
+        elif time.monotonic() - active.written < PROGRESS_EVERY and job.live.get(
+            "retry"
+        ) == line.get("retry"):
             return
         active.written = time.monotonic()
-        attempt = Counters(**{name: _count(line, name) for name in _COUNTERS})
-        elapsed = active.written - active.began
+        attempt = attempt_counters(line)
         speed = active.rate.sample(attempt.compared, active.written)
-        live = {
-            **{name: line.get(name) for name in ("disks", "read_bps", "wire_bps", "held_by")},
-            **{name: getattr(attempt, name) for name in _COUNTERS},
-            "bytes_per_second": round(speed),
-            "remaining_seconds": estimate.remaining(attempt, speed, elapsed),
-        }
+        shown = live(line, attempt, speed, active.written - active.began)
         run = replace(active.run, counters=active.counters(line), seconds=active.seconds())
         active.run = run
-        job = replace(job, progress=estimate.progress(attempt, job.progress), live=live)
+        job = replace(job, progress=estimate.progress(attempt, job.progress), live=shown)
         with self._context.store.transaction(durable=False):
             self._context.store.write_progress(job, run)
 
@@ -329,11 +308,6 @@ class Runs:
         else:
             self._context.spawn(self._keeper.measure(job.id), f"size of {job.id}")
         self._context.wakeup.set()
-
-
-def compression_level(text: str) -> str | int:
-    """Return a compression setting as workers are told it."""
-    return text if text == "auto" else int(text)
 
 
 def _failure(ending: Ending) -> SmcError:

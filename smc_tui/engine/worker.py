@@ -21,11 +21,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from smc_tui.engine.logs import LogPipe
 from smc_tui.model.catalogue import CATALOGUE
 from smc_tui.model.errors import SmcError
 
 #: The longest line a worker may say, bytes; a result with 16 disks has a few thousand.
 LONGEST_LINE = 1 << 20
+
+#: How long the end of a log is waited for after its worker's end, seconds.
+_LAST_WORDS = 1.0
 
 Document = dict[str, Any]
 
@@ -73,6 +77,7 @@ class Worker:
     process: Process
     patience: float
     _stubborn: set[asyncio.TimerHandle] = field(default_factory=set)
+    _log: LogPipe | None = None
 
     @classmethod
     async def start(
@@ -83,13 +88,13 @@ class Worker:
         Args:
             command: the program.
             description: the first line it is told.
-            log: where its standard error goes, appended; None: nowhere.
+            log: where its standard error goes, appended and bounded; None: nowhere.
             patience: real seconds between SIGTERM and SIGKILL.
 
         Raises:
             OSError: it could not be started.
         """
-        errors = _log(log)
+        pipe, errors = (None, DEVNULL) if log is None else await LogPipe.open(log)
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -100,9 +105,9 @@ class Worker:
                 limit=LONGEST_LINE,
             )
         finally:
-            if errors != DEVNULL:
+            if pipe is not None:
                 os.close(errors)
-        worker = cls(process, patience)
+        worker = cls(process, patience, _log=pipe)
         worker.tell(description)
         return worker
 
@@ -151,6 +156,7 @@ class Worker:
         for timer in self._stubborn:
             timer.cancel()
         self.leave()
+        await self._end_log()
         if ending is not None:
             return ending
         how = f"ended by signal {-status}" if status < 0 else f"ended with exit status {status}"
@@ -166,18 +172,16 @@ class Worker:
                 raise ValueError(f"{line[:80]!r}")
             yield document
 
+    async def _end_log(self) -> None:
+        """Wait for what it has said last; a child that outlives it keeps nobody waiting."""
+        if self._log is not None:
+            await self._log.end(_LAST_WORDS)
+
     def _signal(self, number: signal.Signals) -> None:
         if self.process.returncode is None:
             # The whole group: its ssh must not outlive it.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
-
-
-def _log(path: Path | None) -> int:
-    if path is None:
-        return DEVNULL
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
 
 def _ending(line: Document) -> Ending | None:

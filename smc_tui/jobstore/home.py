@@ -81,9 +81,14 @@ class Home:
         """Return the staging area of a job."""
         return self.staging / job_id
 
+    @property
+    def logs(self) -> Path:
+        """The logs of all jobs, also of those that are gone."""
+        return self.path / "logs"
+
     def job_logs(self, job_id: str) -> Path:
         """Return the folder of a job's run logs."""
-        return self.path / "logs" / job_id
+        return self.logs / job_id
 
     def run_log(self, job_id: str, run_id: str) -> Path:
         """Return a run's log."""

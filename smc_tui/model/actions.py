@@ -105,6 +105,7 @@ _STOPPED = State(Status.STOPPED)
 _IN_ERROR = State(Status.IN_ERROR)
 _DRILL_EXCEPTION = State(Status.DRILL_EXCEPTION)
 _FINISHED = State(Status.FINISHED)
+_PREPARING = State(Status.RUNNING, Phase.PREPARING)
 _SYNCING = State(Status.RUNNING, Phase.SYNCING)
 _HAS_IMAGES = (_WAITING, _STOPPED, _IN_ERROR, _FINISHED)
 _ANY_BUT_DELETING = tuple(state for state in STATES if state.status is not Status.DELETING)
@@ -120,7 +121,8 @@ _TABLE = (
         _A.PAUSE,
         "Pause Migration Job",
         "job.pause",
-        (_SYNCING, _WAITING),
+        # Preparing too, unlike SMC: there it may wait for a free place, or for its link.
+        (_PREPARING, _SYNCING, _WAITING),
         Friction.CONFIRM,
     ),
     Action(

@@ -12,6 +12,7 @@ from typing import Any
 
 from smc_tui.model import advice, estimate
 from smc_tui.model.catalogue import CATALOGUE
+from smc_tui.model.delays import delay
 from smc_tui.model.lifecycle import SourceState
 from smc_tui.model.things import Event, Fault, Image, Job, Resource, ResourceState, Run, Source
 from smc_tui.model.units import rfc3339
@@ -135,6 +136,7 @@ def job_summary(job: Job) -> Document:
         "completing": job.completing,
         "error": fault_document(job.fault, job=job.name, source=job.source_name),
         "live": job.live or None,
+        "delay": delay(job.live) or None,
     }
 
 

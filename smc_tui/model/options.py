@@ -96,7 +96,7 @@ class Config:
     )  # fmt: skip
     logs_kept: int = _option(
         "logs.kept", 50, _count(1, 10_000), _whole(1, 10_000),
-        "How many runs of a job keep their log.",
+        "How many runs of a job keep their log, and how many deleted jobs keep theirs.",
     )  # fmt: skip
     cost_per_gib_month: float = _option(
         "cost.per_gib_month", 0.0, _amount, {"type": "number", "minimum": 0},

@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 
+from smc_tui import config
 from smc_tui.engine.claim import Claim
 from smc_tui.engine.context import Patience
 from smc_tui.engine.engine import Engine, open_clock
@@ -30,6 +31,7 @@ def main():
                 open_clock(store, time_lapse),
                 fake_seams(home, patience),
                 logging.getLogger("engine"),
+                config.read({}).checked(),
             )
 
             def say_ready():

@@ -25,6 +25,7 @@ from smc_tui.model.units import DAY, HOUR
 from tests.engine.inside import DIED, PAUSED, Inside
 
 RUNNING = ("Running:Preparing", "Running:Syncing", "Running:Processing")
+PAUSABLE = RUNNING[:2]
 SHM = Path("/dev/shm")
 KEEP = 2
 CHANGE = {"interval": "2h", "keep": KEEP}
@@ -94,7 +95,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(choice=st.integers(0, 119), other=st.integers(0, len(ASKED) ** 2 - 1))
     def step(self, choice, other):
-        self.other, self.in_race = other, False
+        self.other, self.in_race, self.begun_in_race = other, False, False
         steps = [step for step, weight in self.steps().items() for _ in range(weight)]
         self.take(steps[choice % len(steps)])
 
@@ -197,6 +198,7 @@ class Lifecycle(RuleBasedStateMachine):
             self.run()
 
     def run(self):
+        self.begun_in_race = self.in_race
         self.state, self.wish, self.next_run, self.held = "Running:Preparing", "", None, True
 
     def pause(self):
@@ -204,7 +206,9 @@ class Lifecycle(RuleBasedStateMachine):
         if self.state == "Waiting":
             assert request.state is RequestState.DONE
             self.state, self.next_run = "Stopped", None
-        elif self.state == "Running:Syncing" and self.wish != "cancel":
+        elif self.begun_in_race and request.state is RequestState.DONE:
+            self.state, self.wish = "Stopped", ""
+        elif self.state in PAUSABLE and self.wish != "cancel":
             self.expect_accepted(request)
             assert self.inside.puppets[-1].told.count({"do": "pause"}) == 1
             self.wish = "pause"
@@ -229,6 +233,9 @@ class Lifecycle(RuleBasedStateMachine):
             assert request.result["status"] == "Deleting"  # it joined what is going already
         elif self.state == "gone":
             self.expect_refusal(request)
+        elif self.state in RUNNING and request.state is RequestState.DONE:
+            assert self.begun_in_race  # it came before the worker, and none was started
+            self.state = "gone"
         elif self.state in RUNNING:
             self.expect_accepted(request)
             assert self.inside.puppets[-1].told.count({"do": "cancel"}) == 1
@@ -302,6 +309,7 @@ class Lifecycle(RuleBasedStateMachine):
         self._published() if end == "publish" else self._ended("failed")
         if not asked_first:
             self.take(step)
+            self.clock_looks()
 
     # What workers do
 
@@ -383,6 +391,8 @@ class Lifecycle(RuleBasedStateMachine):
 
     def clock_looks(self):
         """What the clock asks of a job at rest, which may be as soon as it comes to rest."""
+        if self.racing:
+            return  # the engine looks at what it was asked before it looks at the clock
         now = self.inside.time
         idle = ("Ready", "Stopped", "InError", "Waiting")
         if self.state in idle and now >= self.valid_until:

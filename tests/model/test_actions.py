@@ -25,7 +25,7 @@ from tests.model.samples import JOB, job_in, once
 OFFERED = {
     "Ready": {"start", "retry-drill", "modify", "interval", "cancel", "report"},
     "Running:Drilling": {"modify", "cancel", "report"},
-    "Running:Preparing": {"modify", "cancel", "report"},
+    "Running:Preparing": {"pause", "modify", "cancel", "report"},
     "Running:Syncing": {"pause", "modify", "cancel", "report"},
     "Running:Processing": {"modify", "cancel", "report"},
     "Running:Cleaning": {"modify", "cancel", "report"},
@@ -73,9 +73,9 @@ def test_a_refusal_names_the_present_state_and_the_allowed_ones():
     assert error.code == "ReplicationJob.InvalidBusinessStatus"
     assert error.exit_code is ExitCode.NOT_ALLOWED
     assert "Running:Processing" in error.detail
-    assert "Waiting, Running:Syncing" in error.detail
+    assert "Waiting, Running:Preparing, Running:Syncing" in error.detail
     assert error.facts["status"] == "Running"
-    assert error.facts["allowed"] == ["Running:Syncing", "Waiting"]
+    assert error.facts["allowed"] == ["Running:Preparing", "Running:Syncing", "Waiting"]
     error = refusal(BY_VERB["job.complete"], job_in(State(Status.READY)))
     assert error.code == "ReplicationJob.InvalidStatus"
     assert "is Ready; allowed: Waiting" in error.detail

@@ -10,6 +10,7 @@ from smc_tui.console.render.glyphs import DRAWN, Glyphs
 from smc_tui.console.render.jobs import CHIPS, SHORT_CHIPS, Entry, clock, in_chip
 from smc_tui.jobstore.feed import EngineView, Snapshot
 from smc_tui.model.catalogue import CATALOGUE
+from smc_tui.model.delays import delay
 from smc_tui.model.lifecycle import Status
 from smc_tui.model.things import Event, Job, Run
 from smc_tui.model.units import bytes_text, duration_text
@@ -164,9 +165,9 @@ def _next(entry: Entry) -> Line:
         return (Cell(f" {fault.detail}{step}", Tone.BAD),)
     if job is None:
         return (Cell(" N makes a migration job of it", Tone.DIM),)
-    waiting = job.live.get("waiting_for")
-    if waiting:
-        return (Cell(f" waits for {waiting}", Tone.WARN),)
+    held_up = delay(job.live)
+    if held_up:
+        return (Cell(f" {held_up}", Tone.WARN),)
     held = job.live.get("held_by")
     if held:
         return (Cell(f" held by the {held}"),)

@@ -1,0 +1,91 @@
+"""A run while it is at work: its worker, what it has counted, what is shown of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from smc_tui.engine.worker import Document, Worker
+from smc_tui.model import estimate
+from smc_tui.model.things import Counters, Run
+
+
+@dataclass
+class Active:
+    """A run with its worker, once that has started.
+
+    Attributes:
+        run: as last written.
+        before: what its earlier attempts have counted.
+        before_seconds: their real working time.
+        began: when this attempt began, by the monotonic clock.
+        rate: how fast it compares.
+        created: the instant that its image is of.
+        written: when progress was last written, by the monotonic clock.
+        queued: its job says that it waits for a place.
+    """
+
+    run: Run
+    before: Counters
+    before_seconds: float
+    began: float
+    rate: estimate.SmoothedRate
+    created: float = 0.0
+    worker: Worker | None = None
+    written: float = 0.0
+    queued: bool = False
+
+    @classmethod
+    def of(cls, run: Run) -> Active:
+        """Return a run's next attempt."""
+        return cls(run, run.counters, run.seconds, time.monotonic(), estimate.SmoothedRate())
+
+    def counters(self, line: Document) -> Counters:
+        """Return the run's counters: what this attempt did atop what those before did.
+
+        An attempt compares everything anew; what was changed and sent adds up.
+        """
+        now = attempt_counters(line)
+        return Counters(
+            total=now.total or self.before.total,
+            compared=now.compared,
+            changed=self.before.changed + now.changed,
+            sent=self.before.sent + now.sent,
+            wire=self.before.wire + now.wire,
+            stored=self.before.stored + now.stored,
+        )
+
+    def seconds(self) -> float:
+        """Return the real working time of all attempts."""
+        return self.before_seconds + time.monotonic() - self.began
+
+
+def attempt_counters(line: Document) -> Counters:
+    """Return what a worker's line counts, by the short names or by those of a result."""
+    return Counters(**{each.name: _count(line, each.name) for each in fields(Counters)})
+
+
+def _count(line: Document, name: str) -> int:
+    found = line.get(name, line.get(f"bytes_{name}", 0))
+    return int(found) if isinstance(found, int | float) else 0
+
+
+def live(line: Document, attempt: Counters, speed: float, elapsed: float) -> dict[str, Any]:
+    """Return what a job shows of a run at work.
+
+    Args:
+        line: what its worker said last.
+        attempt: what that counts.
+        speed: bytes compared a second.
+        elapsed: seconds of this attempt.
+    """
+    document = {
+        **{name: line.get(name) for name in ("disks", "read_bps", "wire_bps", "held_by")},
+        **asdict(attempt),
+        "bytes_per_second": round(speed),
+        "remaining_seconds": estimate.remaining(attempt, speed, elapsed),
+    }
+    if line.get("retry"):
+        document |= {"retry": line["retry"], "bytes_per_second": 0, "remaining_seconds": None}
+    return document

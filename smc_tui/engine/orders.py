@@ -1,0 +1,84 @@
+"""The first line that each worker is told: all that it needs to know.
+
+``sync/description.py`` and ``drill/__main__.py`` read them.
+"""
+
+from __future__ import annotations
+
+from smc_tui.engine.context import Context
+from smc_tui.engine.worker import Document
+from smc_tui.model.options import Config
+from smc_tui.model.things import Job, Run, Source
+from smc_tui.model.units import rfc3339
+
+
+def synchronisation(
+    context: Context, job: Job, run: Run, source: Source, created: float
+) -> Document:
+    """Return what a run's worker is told; its image is of the instant ``created``."""
+    settings = job.settings
+    return {
+        "home": str(context.home.path),
+        "job": job.id,
+        "run": run.id,
+        "image": run.image_id,
+        "image_name": run.image_name,
+        "kind": str(run.kind),
+        "source": _source(source),
+        "limit_mbit": settings.limit_mbit,
+        "compression": compression_level(settings.compression),
+        "link_bps": source.link_bps,
+        "created": rfc3339(created),
+        "retry": _retry(context.config),
+    }
+
+
+def drill(context: Context, job: Job, source: Source) -> Document:
+    """Return what a drill's worker is told."""
+    return {
+        "home": str(context.home.path),
+        "job": job.id,
+        "at": rfc3339(context.clock.now()),
+        "keep": job.settings.keep,
+        "once": job.settings.once,
+        "limit_mbit": job.settings.limit_mbit,
+        "source": _source(source),
+    }
+
+
+def _source(source: Source) -> Document:
+    ssh = source.ssh
+    return {
+        "id": source.id,
+        "name": source.name,
+        "ssh": ssh
+        and {
+            "target": ssh.target,
+            "port": ssh.port,
+            "config": ssh.config,
+            "alias": source.id,
+        },
+        "disks": [
+            {
+                "index": disk.index,
+                "path": disk.path,
+                "size": disk.size,
+                "identity": disk.identity,
+                "role": disk.role,
+            }
+            for disk in source.disks
+        ],
+    }
+
+
+def _retry(config: Config) -> Document:
+    return {
+        "attempts": config.retry_attempts,
+        "first": config.retry_first_pause,
+        "longest": config.retry_longest_pause,
+    }
+
+
+def compression_level(text: str) -> str | int:
+    """Return a compression setting as workers are told it."""
+    return text if text == "auto" else int(text)
