@@ -14,9 +14,10 @@ import pytest
 from tests.cli.conftest import Cli
 from tests.cli.test_migration import equal
 from tests.support.disks import MIB, change_disk, make_disk
+from tests.support.processes import processes
 from tests.support.sshd import SSHD, Sshd
 from tests.sync.test_devices import call, loop, mounted
-from tests.sync.test_kills import AGENT, processes
+from tests.sync.test_kills import AGENT
 
 pytestmark = [
     pytest.mark.sshd,

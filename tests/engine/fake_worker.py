@@ -7,6 +7,7 @@ publishes by one rename.
 
     {"segments": 8, "pace": 0.01,   how much there is to do and how slowly
      "hold_at": 3,                  stays there until it is stopped, killed or let go
+     "lose_at": 3,                  loses its link there, until it is let go
      "die_at": 3, "fail_at": 3, "code": "Link.Lost",
      "die_after_publish": true,     no last word
      "deaf": true,                  hears nothing, ends only when it is ended
@@ -128,6 +129,12 @@ def run_sync(description, script, ears):
             ears.check()
             if script.get("hold_at") == segment:
                 hold(home, ears)
+            if script.get("lose_at") == segment:
+                say("event", text="link lost (\x1b[2JLink.Lost); trying again in 4 s")
+                retry = {"attempt": 1, "of": 6, "at": "2026-01-02T03:04:05Z", "code": "Link.Lost"}
+                say("progress", phase="Syncing", **counts(total, segment, sent), retry=retry)
+                hold(home, ears)
+                say("progress", phase="Syncing", **counts(total, segment, sent))
             if script.get("die_at") == segment:
                 os.kill(os.getpid(), signal.SIGKILL)
             if script.get("fail_at") == segment:

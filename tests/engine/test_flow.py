@@ -315,3 +315,26 @@ def test_two_cancels_are_one(served):
     assert ends[0].state is RequestState.DONE
     actions = [event.action for event in served.store.events(job_id)]
     assert actions.count("deleting") == actions.count("deleted") == 1
+
+
+def test_a_lost_link_is_seen_while_it_is_lost_and_stays_in_the_history(served):
+    served.script({"lose_at": 2})
+    served.job()
+    served.ask("job.start", "web01-1", wait=False)
+    served.until(lambda: served.store.job("web01-1").live.get("retry"))
+    document = served.store.job_document("web01-1")
+    assert document["delay"].startswith("no link (Link.Lost), trying again at ")
+    assert document["status"] == "Running"
+    assert document["live"]["remaining_seconds"] is None
+    notes = [event.result for event in served.store.events() if event.action == "note"]
+    assert len(notes) == 1
+    assert notes[0].endswith("trying again in 4 s")
+    assert notes[0].isprintable()
+    served.let_go()
+    served.until_status("Waiting")
+    assert served.store.job_document("web01-1")["delay"] is None
+
+
+def test_a_worker_is_told_how_to_retry(served):
+    served.job(start="now")
+    assert served.described()[0]["retry"] == {"attempts": 6, "first": 2, "longest": 60}

@@ -10,6 +10,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.processes import kill_all, processes
+
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/bin:/sbin")
 
 
@@ -103,7 +105,7 @@ class Sshd:
     def stop(self) -> None:
         """Stop listening and end every connection."""
         if self.process is not None:
-            subprocess.run(["pkill", "-KILL", "-s", str(self.process.pid)], check=False)
-            self.process.kill()
+            # Each connection's process is a session leader of its own.
+            kill_all([self.process.pid, *processes("sshd", self.process.pid)])
             self.process.wait()
             self.process = None

@@ -8,41 +8,16 @@ import random
 import shutil
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests.support.disks import MIB, change_disk, make_disk
+from tests.support.processes import processes
 from tests.support.runs import Job, Run, image_equals
 from tests.support.sshd import SSHD, Sshd
 
 SIZE = 96 * MIB
 AGENT = "i=sys.stdin.buffer"
-
-
-def parent_of(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
-
-
-def processes(words: str, above: int) -> list[int]:
-    """Return the descendants of a process whose command line holds the words."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if words in path.read_bytes().replace(b"\0", b" ").decode(errors="replace"):
-                found.append(int(path.parent.name))
-    return [pid for pid in found if above in ancestors(pid)]
-
-
-def ancestors(pid: int) -> list[int]:
-    above = []
-    while pid > 1:
-        pid = parent_of(pid)
-        above.append(pid)
-    return above
 
 
 def victims(run: Run, victim: str, server: Sshd | None) -> list[int]:

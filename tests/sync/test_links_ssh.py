@@ -12,9 +12,10 @@ import pytest
 from smc_tui.model.geometry import segments_of
 from smc_tui.sync.transfer import WINDOW
 from tests.support.disks import MIB, make_disk
+from tests.support.processes import processes
 from tests.support.runs import Job, image_equals
 from tests.support.sshd import SSHD, Sshd
-from tests.sync.test_kills import AGENT, kill, processes
+from tests.sync.test_kills import AGENT, kill
 
 pytestmark = [
     pytest.mark.sshd,
@@ -75,7 +76,7 @@ def ended_well(job, run, total):
 @pytest.mark.parametrize("victim", ["ssh", "sshd", "agent"])
 def test_a_link_killed_again_and_again(job, tmp_path, server, victim):
     total = total_of(job, tmp_path)
-    run = job.start(limit_mbit=400, retry=RETRY)
+    run = job.start(limit_mbit=100, retry=RETRY)
     for part in range(1, 5):
         sent_more(run, total * part // 6)
         kill(run, victim, server)
@@ -94,7 +95,7 @@ def test_a_server_that_is_away_for_some_seconds(job, tmp_path, server):
     run = job.start(limit_mbit=400, retry=RETRY)
     sent_more(run, total // 3)
     server.stop()
-    while ((run.line() or {}).get("retry") or {}).get("attempt", 0) < 3:
+    while (line := run.line()) is not None and (line.get("retry") or {}).get("attempt", 0) < 3:
         pass
     server.start()
     last = ended_well(job, run, total)
