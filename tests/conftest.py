@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,13 @@ from tests.support import codes
 KINDS = {"not root and not sshd and not vm and not benchmark": False, "sshd or root": True}
 FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 LACKING = pytest.StashKey[list[str]]()
+EXCUSED = pytest.StashKey[list[str]]()
+#: Codes that skipped tests name, each with why those were.
+SKIPPED = pytest.StashKey[dict[str, set[str]]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SKIPPED] = {}
     config.stash[FOLDER] = tempfile.TemporaryDirectory(prefix="smc-tui-codes-")
     codes.begin(Path(config.stash[FOLDER].name))
 
@@ -24,6 +29,18 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[FOLDER].cleanup()
     os.environ.pop(codes.VARIABLE, None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple):
+        for code in codes.named_by(item):
+            reasons = item.config.stash[SKIPPED].setdefault(code, set())
+            reasons.add(str(report.longrepr[2]).removeprefix("Skipped: "))
+    return report
 
 
 def is_whole(config: pytest.Config) -> bool:
@@ -48,7 +65,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         Path(record).write_text("".join(f"{code}\n" for code in sorted(provoked)))
     if exitstatus != pytest.ExitCode.OK or not is_whole(config):
         return
-    lacking = codes.missing(provoked, elsewhere=KINDS[config.option.markexpr])
+    missing = codes.missing(provoked, elsewhere=KINDS[config.option.markexpr])
+    skipped = config.stash[SKIPPED]
+    config.stash[EXCUSED] = [
+        f"{code}: {'; '.join(sorted(skipped[code]))}" for code in missing if code in skipped
+    ]
+    lacking = [code for code in missing if code not in skipped]
     if lacking:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         config.stash[LACKING] = lacking
@@ -57,6 +79,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
+    excused = config.stash.get(EXCUSED, [])
+    if excused:
+        terminalreporter.section("codes not provoked, their tests were skipped", yellow=True)
+        for line in excused:
+            terminalreporter.line(line)
     lacking = config.stash.get(LACKING, [])
     if lacking:
         terminalreporter.section("codes that no test has provoked", red=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +53,7 @@ _WORDS = {
     ActionId.CANCEL: ("cancelling", "deleted; its images stay"),
     ActionId.RELEASE: ("releasing", "released"),
     ActionId.SET_INTERVAL: ("changing", "changed"),
+    ActionId.RETRY_DRILL: ("drilling", ""),
 }
 
 
@@ -160,20 +161,28 @@ def act(
             wait=wait, timeout=timeout, yes=said, choice=choice,
         )  # fmt: skip
         return ExitCode.OK
-    outcomes = _outcomes(session, chosen)
-    if not outcomes:
-        session.out.talk("No jobs yet: smc-tui job create SOURCE")
+    outcomes = chosen_jobs(session, chosen)
     if ACTIONS[action_id].friction is Friction.TYPE_NAME:
         _confirm(session, action_id, outcomes, chosen, yes, choice)
     Group(session, action_id, outcomes).run(args or {}, wait, Deadline(timeout), choice)
     if session.out.json:
-        session.out.document([_document(session, each) for each in outcomes])
-    codes = {each.error.exit_code for each in outcomes if each.error is not None}
-    return ExitCode.OK if not codes else codes.pop() if len(codes) == 1 else ExitCode.FAILED
+        shown = functools.partial(_as_it_is, session)
+        session.out.document([result(session, each, shown) for each in outcomes])
+    return exit_status(each.error.exit_code for each in outcomes if each.error is not None)
 
 
-def _outcomes(session: Session, chosen: Chosen) -> list[Outcome]:
-    """Return the jobs that were chosen, each once, in the order given."""
+def exit_status(codes: Iterable[int]) -> int:
+    """Return the exit status of several: 0, the code that all failures have, else 1."""
+    found = set(codes)
+    return ExitCode.OK if not found else found.pop() if len(found) == 1 else ExitCode.FAILED
+
+
+def chosen_jobs(session: Session, chosen: Chosen) -> list[Outcome]:
+    """Return the jobs that were chosen, each once, in the order given.
+
+    Raises:
+        SmcError: ReplicationJob.NotFound: none has the tags.
+    """
     found: dict[str, Outcome] = {}
     for ref in chosen.refs:
         try:
@@ -187,6 +196,8 @@ def _outcomes(session: Session, chosen: Chosen) -> list[Outcome]:
             raise SmcError("ReplicationJob.NotFound", f"no job has {' and '.join(chosen.tags)}")
         for job in matching:
             found.setdefault(job.id, Outcome(job.name, job, by_name=False))
+    if not found:
+        session.out.talk("No jobs yet: smc-tui job create SOURCE")
     return list(found.values())
 
 
@@ -233,8 +244,23 @@ def _told(session: Session, each: Outcome, action_id: ActionId, choice: Choice) 
 class Group:
     """Several jobs on their way."""
 
-    def __init__(self, session: Session, action_id: ActionId, outcomes: Sequence[Outcome]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        action_id: ActionId,
+        outcomes: Sequence[Outcome],
+        ended: Callable[[Job], str] | None = None,
+    ) -> None:
+        """Take the jobs.
+
+        Args:
+            session: the command's.
+            action_id: what is done to them.
+            outcomes: the jobs.
+            ended: what is said of one that is through, instead of the action's word.
+        """
         self._session = session
+        self._ended = ended
         self._row = ACTIONS[action_id]
         self._words = _WORDS[action_id]
         self._outcomes = outcomes
@@ -332,11 +358,24 @@ class Group:
         assert each.request is not None
         if not each.ended:
             return under_way
+        if self._ended is not None:
+            return self._ended(each.job)
         word = done or job_status(document(self._session, each.job.id, each.job))
         return ", ".join(filter(None, [word, run_line(self._session, each.request)]))
 
 
-def _document(session: Session, each: Outcome) -> Document:
+def _as_it_is(session: Session, job: Job) -> Document:
+    return document(session, job.id, job)
+
+
+def result(session: Session, each: Outcome, shown: Callable[[Job], Document]) -> Document:
+    """Return what became of one of several jobs, as a document.
+
+    Args:
+        session: the command's.
+        each: the job, and what it came to.
+        shown: what stands under ``result`` of a job with which all went well.
+    """
     told: Document = {"job": each.name, "id": each.job.id if each.job else None}
     if each.error is not None:
         error = each.error.document()
@@ -344,7 +383,7 @@ def _document(session: Session, each: Outcome) -> Document:
             error["job"] = brief(session, each.job.id)
         return {**told, "ok": False, "error": error}
     assert each.job is not None
-    return {**told, "ok": True, "result": document(session, each.job.id, each.job)}
+    return {**told, "ok": True, "result": shown(each.job)}
 
 
 @dataclass

@@ -14,13 +14,16 @@ from smc_tui.model.lifecycle import STATES
 from smc_tui.model.things import Event
 from smc_tui.model.units import bytes_text, printable
 
-#: Requests that are no row of the action table.
-_LABELS = MappingProxyType(
+#: Requests that are no row of the action table, in the words of the buttons they could be.
+LABELS = MappingProxyType(
     {
         "job.create": "Create Migration Job",
         "job.tag": "Set Job Tags",
         "source.import": "Import Source",
         "source.tag": "Set Source Tags",
+        "store.check": "Check Image Store",
+        "store.collect": "Collect Image Store",
+        "store.stats": "Measure Image Store",
         "engine.stop": "Stop Engine",
     }
 )
@@ -37,7 +40,7 @@ _BYTES = "bytes_"
 def action_words(event: Event) -> str:
     """Return what was done: the action's label, or the engine's own words."""
     row = BY_VERB.get(event.action)
-    return row.label if row else _LABELS.get(event.action, printable(event.action))
+    return row.label if row else LABELS.get(event.action, printable(event.action))
 
 
 def result_words(event: Event) -> str:

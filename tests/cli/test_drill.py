@@ -102,6 +102,42 @@ def test_drill_only_and_off(smc: Cli, disk: Path) -> None:
     assert [event["action"] for event in history].count("drill started") == 1
 
 
+def test_several_are_drilled_a_line_each(smc: Cli, disk: Path) -> None:
+    smc.imported(disk)
+    gone = disk.with_name("gone.img")
+    gone.write_bytes(disk.read_bytes())
+    smc.json("source", "import", "db01", "--local", gone, "--tag", "wave-1")
+    smc.json("job", "create", "web01", "--name", "mig-web", "--tag", "wave-1")
+    smc.json("job", "create", "db01", "--name", "mig-db")
+    said = smc("job", "drill", "--all", "--last", "--json")
+    assert said.code == ExitCode.NOT_ALLOWED
+    assert [each["error"]["code"] for each in said.document] == ["ReplicationJob.NotDrilled"] * 2
+    said = smc("job", "drill", "--tag", "wave-1")
+    assert said.code == 0, said
+    assert sorted(said.out.splitlines()) == [
+        "mig-db: Passed: 8 passed", "mig-web: Passed: 8 passed",
+    ]  # fmt: skip
+    gone.rename(disk.with_name("elsewhere"))
+    said = smc("job", "drill", "mig-web", "mig-db")
+    assert said.code == ExitCode.FAILED
+    lines = dict(line.split(": ", 1) for line in said.out.splitlines())
+    assert lines["mig-web"] == "Passed: 8 passed"
+    assert lines["mig-db"].startswith("Critical: 1 critical")
+    assert lines["mig-db"].endswith("(Disks)")
+    assert "job drill J --last" in said.err
+    assert smc("job", "drill", "--all", "--last").out.splitlines() == [
+        f"{name}: {lines[name]}" for name in ("mig-web", "mig-db")
+    ]
+    again = smc("job", "drill", "--all", "--last", "--json")
+    assert again.code == ExitCode.FAILED
+    assert [each["ok"] for each in again.document] == [True, True]
+    results = {each["job"]: each["result"]["result"] for each in again.document}
+    assert results == {"mig-web": "Passed", "mig-db": "Critical"}
+    said = smc("job", "drill", "mig-web", "nobody", "--last")
+    assert said.code == ExitCode.NO_SUCH_OBJECT
+    assert smc("job", "drill", "--all", "--markdown").code == ExitCode.USAGE
+
+
 def test_waiting_shows_the_drill(smc: Cli, disk: Path) -> None:
     smc.imported(disk)
     said = smc("job", "create", "web01", "--name", "mig", "--wait")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from smc_tui.console.keymap import Keymap, shown
@@ -76,7 +78,7 @@ async def test_a_chosen_key_is_obeyed_and_told(night):
         await console.press("escape").sees_not("Pause Migration Job: web01-1")
         await console.press("p").sees_not("Pause Migration Job: web01-1")
         await console.press("a").sees("Actions: web01-1")
-        assert console.line("Pause Migration Job").split()[0].endswith("z")
+        assert re.search(r"z +Pause Migration Job", console.text)
         await console.press("z").sees("Pause Migration Job: web01-1")
 
 

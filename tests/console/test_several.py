@@ -109,7 +109,7 @@ async def test_marked_jobs_are_acted_on_together(night):
         await console.press("j", "j", "space", "space").stands_on("j-00000005")
         await console.press("G", "k", "k").sees("2 marked")
         await console.press("p").sees("Pause Migration Job: 2 jobs", "mail-gw-1, erp-app-1")
-        await console.press("down", "enter").sees("Pause Migration Job: 2 jobs")
+        await console.press("enter").sees("Pause Migration Job: 2 jobs", "Type 2 to go on")
         assert night.asked() == []
         await console.press("escape").sees_not("2 jobs").press("p").sees("Type 2 to go on")
         await console.press("2", "enter").sees_not("Type 2")

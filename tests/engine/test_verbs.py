@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from smc_tui.jobstore import RequestState
+from smc_tui.jobstore import Home, RequestState
+from smc_tui.model.actions import BY_VERB
+from smc_tui.model.history import LABELS
 from smc_tui.model.lifecycle import ImageState, SourceState
 from smc_tui.model.units import DAY, HOUR
+from tests.engine.inside import Inside
+
+
+async def _verbs(inside):
+    await inside.serve()
+    return set(inside.engine._verbs)
+
+
+def test_every_verb_has_a_label_in_the_history(tmp_path, monkeypatch):
+    home = Home(tmp_path / "home")
+    home.prepare()
+    verbs = asyncio.run(_verbs(Inside(home, monkeypatch)))
+    assert {verb for verb in verbs if verb not in BY_VERB} == set(LABELS)
+
 
 SSH = {"target": "root@web01", "port": 2222, "config": None}
 

@@ -36,6 +36,7 @@ def event(action: str, result: str, **facts) -> Event:
         (event("job.modify", "changed", changes={"interval": "6h", "limit_mbit": 5}),
          ("Modify", "changed", "changes interval 6h, limit mbit 5")),
         (event("job.tag", "changed", tags=["a", "b"]), ("Set Job Tags", "changed", "tags a, b")),
+        (event("store.collect", "done"), ("Collect Image Store", "done", "")),
         (event("run resumed", "why", attempt=2), ("run resumed", "why", "attempt 2")),
         (event("x", "y", flag=True, rate=0.5, odd=None), ("x", "y", "flag yes, rate 0.5")),
         (event("deleted", "mig", last={"id": "j"}), ("deleted", "mig", "")),

@@ -4,15 +4,20 @@ Every process of a test session, this one and those it starts, writes down the c
 each error that the program makes (``recorder/sitecustomize.py``): not what a test makes
 by itself, and not what is only read from a line or a row, which a stand-in may have
 written. A session that ran all tests of its kind is then held to it: all codes that it
-alone can provoke were. A session of some tests is held to nothing.
+alone can provoke were. A session of some tests is held to nothing, and one on a machine
+that lacks a program not to the codes that the tests skipped for it name.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+
+import pytest
 
 from smc_tui.model.catalogue import CATALOGUE
 from tests.support.recorder import sitecustomize
@@ -57,3 +62,16 @@ def missing(provoked: Iterable[str], *, elsewhere: bool) -> list[str]:
     """
     expected = ELSEWHERE if elsewhere else set(CATALOGUE) - ELSEWHERE
     return sorted(expected - set(provoked))
+
+
+_CODE = re.compile(r"\"([A-Z][A-Za-z]*\.[A-Z][A-Za-z]*)\"")
+
+
+def named_by(item: pytest.Item) -> set[str]:
+    """Return the codes that a test expects: those that its function and its parameters name."""
+    assert isinstance(item, pytest.Function)
+    callspec = getattr(item, "callspec", None)
+    given = callspec.params.values() if callspec else ()
+    text = inspect.getsource(item.function)
+    named = {*_CODE.findall(text), *(value for value in given if isinstance(value, str))}
+    return named & set(CATALOGUE)
