@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from smc_tui.engine.context import Context, in_thread
+from smc_tui.engine.holdings import Holdings
 from smc_tui.engine.ledger import ENGINE, Ledger
 from smc_tui.jobstore.home import Home
 from smc_tui.model.errors import SmcError
@@ -144,6 +145,7 @@ class Keeper:
     def __init__(self, context: Context, ledger: Ledger) -> None:
         self._context = context
         self._ledger = ledger
+        self._holdings = Holdings(ledger)
         self._store = context.store
 
     # Images
@@ -229,7 +231,7 @@ class Keeper:
         resource = await self._context.persist(lambda: self._store.resource(job_id))
         if resource is not None:
             if resource.state is ResourceState.HELD:
-                await self._context.persist(lambda: self._ledger.releasing(resource))
+                await self._context.persist(lambda: self._holdings.releasing(resource))
             self.set_aside(resource)
             await self.finish_release(resource)
 
@@ -258,7 +260,7 @@ class Keeper:
         except OSError as error:
             self._context.log.error("cannot release %s: %s", resource.id, error)
             return
-        await self._context.persist(lambda: self._ledger.released(resource))
+        await self._context.persist(lambda: self._holdings.released(resource))
 
     def _owns_folder(self, resource: Resource) -> bool:
         current = self._store.resource(resource.job_id)
@@ -269,7 +271,7 @@ class Keeper:
         staging = self._context.home.job_staging(resource.job_id)
         await self._context.unless_closing(lock_free(staging))
         if resource.state is ResourceState.HELD:
-            await self._context.persist(lambda: self._ledger.releasing(resource))
+            await self._context.persist(lambda: self._holdings.releasing(resource))
         self.set_aside(resource)
         await self.finish_release(resource)
 

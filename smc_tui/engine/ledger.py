@@ -29,7 +29,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from smc_tui.engine.answers import (
-    WORK,
     Withdrawn,
     finish_awaited,
     gone_awaited,
@@ -330,15 +329,15 @@ class Ledger:
     def delete(self, job: Job, actor: str, request: Request | None = None) -> Job:
         """Take a job whose worker has stopped, or that has none, to Deleting."""
         with self.store.transaction():
-            self._end_paused(job, "ReplicationJob.Cancelled", f"{job.name} was cancelled")
+            self.end_paused(job, "ReplicationJob.Cancelled", f"{job.name} was cancelled")
             job = self._put(job, Move.DELETE, live={}, next_run=None, run_id=None)
             self.event(actor, "deleting", str(job.state), job)
             if request is not None:
                 self.accept(request, {"job": job.id}, gone_awaited(job.id))
         return job
 
-    def _end_paused(self, job: Job, code: str, detail: str) -> None:
-        """End the run that was stopped and will not go on."""
+    def end_paused(self, job: Job, code: str, detail: str) -> None:
+        """End the run that was stopped and will not go on; inside a transaction."""
         run = self.store.run(job.run_id) if job.run_id else None
         if run is None or run.ended is not None:
             return
@@ -347,55 +346,6 @@ class Ledger:
         self.store.put_run(replace(run, ended=now, fault=Fault(code, detail, now)))
         self.answer(run_awaited(run.id), error)
         self.answer(stop_awaited(run.id), error)
-
-    def release(self, job: Job, resource: Resource | None, request: Request) -> None:
-        """Write down that a stopped job's resource is about to be released on request.
-
-        A paused run ends with it: what it would have gone on from is gone, and a start
-        that called itself a continuation would be none.
-        """
-        with self.store.transaction():
-            self._start_again(job)
-            if resource is not None:
-                self.store.put_resource(replace(resource, state=ResourceState.RELEASING))
-            self.event(request.actor, request.verb, "started", job)
-            self.accept(request, {"job": job.id}, WORK)
-
-    def lost(self, job: Job, resource: Resource) -> None:
-        """Write down that a job's staging area is gone without anyone having released it."""
-        gone = replace(resource, state=ResourceState.RELEASED, released=self.clock.now())
-        with self.store.transaction():
-            self._start_again(job)
-            self.store.put_resource(gone)
-            self.event(ENGINE, "resource lost", resource.name, job)
-
-    def adopt(self, job: Job) -> None:
-        """Take a staging area on the books that no resource tells of."""
-        resource = Resource(
-            new_id(Kind.RESOURCE), INTERMEDIATE, job.id, ResourceState.HELD, self.clock.now()
-        )
-        with self.store.transaction():
-            self.store.put_resource(resource)
-            self.event(ENGINE, "resource adopted", resource.name, job)
-
-    def _start_again(self, job: Job) -> None:
-        """Let a stopped job's next run be a new one."""
-        self._end_paused(job, "ReplicationJob.Released", f"{job.name} holds nothing any more")
-        if job.run_id or job.status is Status.IN_ERROR:
-            self.store.put_job(replace(job, run_id=None, progress=0.0, live={}))
-
-    def releasing(self, resource: Resource) -> None:
-        """Write down that a resource is about to be released."""
-        with self.store.transaction():
-            self.store.put_resource(replace(resource, state=ResourceState.RELEASING))
-
-    def released(self, resource: Resource) -> None:
-        """Write down that a resource is gone."""
-        now = self.clock.now()
-        gone = replace(resource, state=ResourceState.RELEASED, released=now)
-        with self.store.transaction():
-            self.store.put_resource(gone)
-            self.event(ENGINE, "resource released", resource.name, job_id=resource.job_id)
 
     def finish(self, job: Job) -> Job:
         """Take a cleaned job to Finished; a cancel that came meanwhile then deletes it."""
@@ -428,7 +378,7 @@ class Ledger:
         """Record that a job's valid time has passed."""
         now = self.clock.now()
         with self.store.transaction():
-            self._end_paused(job, "ReplicationJob.Expired", "the valid time has passed")
+            self.end_paused(job, "ReplicationJob.Expired", "the valid time has passed")
             job = self._put(job, Move.EXPIRE, expired=now, next_run=None, run_id=None)
             self.event(SCHEDULER, "expired", str(job.state), job)
         return job

@@ -13,6 +13,7 @@ from dataclasses import replace
 from smc_tui.engine.answers import WORK
 from smc_tui.engine.context import Context, in_thread
 from smc_tui.engine.drills import Drills
+from smc_tui.engine.holdings import Holdings
 from smc_tui.engine.keeping import ASIDE, Keeper, image_of_manifest, lock_free, remove_tree
 from smc_tui.engine.ledger import ENGINE, Ledger
 from smc_tui.engine.logs import forget_gone
@@ -34,6 +35,7 @@ class Recovery:
         self._context = context
         self._store = context.store
         self._ledger = ledger
+        self._holdings = Holdings(ledger)
         self._runs = runs
         self._drills = drills
         self._keeper = keeper
@@ -175,10 +177,10 @@ class Recovery:
                 if job.status not in UNFINISHED:
                     self._context.spawn(self._sweep(job.id), f"sweep of {job.id}")
                     continue
-                self._ledger.adopt(job)
+                self._holdings.adopt(job)
             elif resource is not None and resource.state is ResourceState.HELD:
                 if job.status is not Status.RUNNING and not folder.is_dir():
-                    self._ledger.lost(job, resource)
+                    self._holdings.lost(job, resource)
                     continue
             else:
                 continue

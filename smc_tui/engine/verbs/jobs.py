@@ -8,6 +8,7 @@ from dataclasses import replace
 from smc_tui.engine.answers import gone_awaited, stop_awaited
 from smc_tui.engine.context import Context
 from smc_tui.engine.drills import Drills
+from smc_tui.engine.holdings import Holdings
 from smc_tui.engine.keeping import Keeper
 from smc_tui.engine.ledger import Ledger
 from smc_tui.engine.runs import Runs
@@ -28,6 +29,7 @@ class JobVerbs:
         self._context = context
         self._store = context.store
         self._ledger = ledger
+        self._holdings = Holdings(ledger)
         self._runs = runs
         self._drills = drills
         self._keeper = keeper
@@ -128,7 +130,7 @@ class JobVerbs:
         known_args(request)
         job = self._allowed(request)
         resource = self._store.resource(job.id)
-        self._ledger.release(job, resource, request)
+        self._holdings.release(job, resource, request)
         if resource is not None:
             self._keeper.set_aside(resource)
         self._context.spawn(self._release(request, resource), f"release of {job.id}")
