@@ -27,7 +27,7 @@ TRACEBACK = "SMC_TUI_TRACEBACK"
 NOUNS = {
     "console": "smc_tui.cli.console:console",
     "source": "smc_tui.cli.sources:noun",
-    "job": "smc_tui.cli.jobs:noun",
+    "job": "smc_tui.cli.jobnoun:noun",
     "image": "smc_tui.cli.images:noun",
     "resource": "smc_tui.cli.resources:noun",
     "store": "smc_tui.cli.stores:noun",

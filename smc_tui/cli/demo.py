@@ -21,11 +21,12 @@ import click
 
 from smc_tui.cli import launch, pages
 from smc_tui.cli.grammar import Verb
-from smc_tui.cli.jobwait import Target, poll, wait_for
+from smc_tui.cli.jobwait import poll, wait_for
 from smc_tui.cli.output import Part
 from smc_tui.cli.progress import RunWatch, following
 from smc_tui.cli.sample import Change, SampleDisk, first_difference
 from smc_tui.cli.session import Deadline, Detached, Interrupted, Session
+from smc_tui.cli.target import Target
 from smc_tui.cli.words import named, size, span
 from smc_tui.model.documents import Document
 from smc_tui.model.errors import SmcError

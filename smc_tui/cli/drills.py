@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import click
 
 from smc_tui.cli import markdown
+from smc_tui.cli.chosen import Chosen, choosing
 from smc_tui.cli.grammar import action, only, staying
 from smc_tui.cli.jobnoun import noun
 from smc_tui.cli.output import Part
@@ -18,10 +19,8 @@ from smc_tui.cli.pages import field
 from smc_tui.cli.progress import RunWatch, following
 from smc_tui.cli.session import Deadline, Session
 from smc_tui.cli.several import (
-    Chosen,
     Group,
     Outcome,
-    choosing,
     chosen_jobs,
     exit_status,
     result,

@@ -6,7 +6,7 @@ person adds ``--json`` to the end of the line that is already there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -118,15 +118,29 @@ class Noun(Completing, click.Group):
 
     command_class = Verb
 
-    def __init__(self, *args: Any, order: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, places: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+        """Take what click's group takes.
+
+        Args:
+            args: as of a group.
+            places: the verbs in the order they are listed in -> the module that adds each
+                to this noun when it is imported; empty where all of them are there already.
+            kwargs: as of a group.
+        """
         kwargs.setdefault("subcommand_metavar", "VERB [ARGS]...")
         super().__init__(*args, **kwargs)
         self.params = [*self.params, *global_options(hidden=True)]
-        self._order = {name: place for place, name in enumerate(order)}
+        self._places = places or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the verbs in the noun's order, others as they were written down."""
-        return sorted(self.commands, key=lambda name: self._order.get(name, len(self._order)))
+        """Return the verbs in the noun's order, without one as they were written down."""
+        return list(self._places or self.commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a verb, imported now: a person waits for each import of the others."""
+        if cmd_name in self._places:
+            import_module(self._places[cmd_name])
+        return self.commands.get(cmd_name)
 
 
 class Root(Completing, click.Group):

@@ -10,13 +10,18 @@ import click
 from smc_tui.cli.grammar import Function, Noun
 from smc_tui.model import settings
 
-#: The verbs in the order of a migration, whichever module has them.
-_ORDER = (
-    "create", "list", "show", "drill", "start", "sync", "interval", "pause", "complete", "retry",
-    "cancel", "release", "modify", "tag", "wait", "actions", "errors", "history", "report",
-)  # fmt: skip
+_MAKING, _LISTS, _VERBS = "smc_tui.cli.jobs", "smc_tui.cli.joblist", "smc_tui.cli.jobverbs"
+_DRILLS, _VIEWS = "smc_tui.cli.drills", "smc_tui.cli.jobviews"
 
-noun = Noun("job", order=_ORDER, help="Migrations: create, start, keep in step, complete.")
+#: The verbs in the order of a migration -> the module that has them.
+_PLACES = {
+    "create": _MAKING, "list": _LISTS, "show": _LISTS, "drill": _DRILLS, "start": _VERBS,
+    "sync": _VERBS, "interval": _VERBS, "pause": _VERBS, "complete": _VERBS, "retry": _VERBS,
+    "cancel": _VERBS, "release": _VERBS, "modify": _MAKING, "tag": _MAKING, "wait": _MAKING,
+    "actions": _VIEWS, "errors": _VIEWS, "history": _VIEWS, "report": _VIEWS,
+}  # fmt: skip
+
+noun = Noun("job", places=_PLACES, help="Migrations: create, start, keep in step, complete.")
 
 #: option of create and modify -> the check that a value must pass before it is sent.
 _CHECKS: dict[str, Callable[[Any], Any]] = {

@@ -1,4 +1,4 @@
-"""``smc-tui job``: migrations, their settings and what is known of them."""
+"""``smc-tui job``: migrations made, changed, tagged and waited for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from smc_tui.cli import drills, jobverbs, jobviews, pages  # noqa: F401 (for their verbs)
+from smc_tui.cli import pages
 from smc_tui.cli.grammar import action, staying, timeout_option, waiting
 from smc_tui.cli.jobnoun import (
     COMPRESSION,
@@ -25,14 +25,12 @@ from smc_tui.cli.jobnoun import (
     noun,
     setting,
 )
-from smc_tui.cli.jobwait import Target, wait_for
+from smc_tui.cli.jobwait import wait_for
 from smc_tui.cli.onejob import carry_out, present, stay
 from smc_tui.cli.session import Deadline, Session
-from smc_tui.cli.several import tagged
-from smc_tui.cli.words import verbs
+from smc_tui.cli.target import Target
 from smc_tui.model import settings
 from smc_tui.model.actions import ActionId
-from smc_tui.model.documents import job_summary
 from smc_tui.model.errors import SmcError
 from smc_tui.model.units import parse_instant, rfc3339
 
@@ -116,32 +114,6 @@ def _start(text: str) -> str:
         ) from None
 
 
-@noun.command("list", short_help="List all jobs, or those with a tag or a status.")
-@TAG
-@click.option(
-    "--status",
-    "statuses",
-    multiple=True,
-    metavar="STATUS",
-    help="A status or phase; may be given several times.",
-)
-@click.pass_obj
-def list_jobs(session: Session, tags: tuple[str, ...], statuses: tuple[str, ...]) -> None:
-    """List all jobs, or those that have all these tags and one of these statuses.
-
-    A job answers to its own tags and to its source's.
-    """
-    target = Target.of(statuses)
-    settings.tags(tags)
-    jobs = session.store.jobs()
-    chosen = tagged(jobs, session.store.sources(), tags) if tags else jobs
-    found = [job_summary(job) for job in chosen if not statuses or job.state in target.states]
-    if not found:
-        none = "No job is like that." if jobs else "No jobs yet: smc-tui job create SOURCE"
-        session.out.talk(none)
-    session.out.present(found, pages.job_table(found) if found else [])
-
-
 @noun.command("tag", short_help="Add tags to a job, or take them from it.")
 @REF
 @click.argument("tags", metavar="TAG...", nargs=-1, required=True)
@@ -157,16 +129,6 @@ def tag(
     session.ask("job.tag", job.id, args, Deadline(timeout))
     document = session.store.job_document(job.id)
     session.out.present(document, [pages.tags_line(document)])
-
-
-@noun.command("show", short_help="Show a job with its runs and images.")
-@REF
-@click.pass_obj
-def show(session: Session, ref: str) -> None:
-    """Show a job: status, progress, settings, error, what is possible, runs, images."""
-    job = session.store.job(ref)
-    document = session.store.job_document(job.id)
-    session.out.present(document, pages.job_page(document, verbs(job)))
 
 
 @action(noun, ActionId.MODIFY, "Change settings; limit and compression act on a running transfer.")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from smc_tui.cli.chosen import Chosen, choosing
 from smc_tui.cli.grammar import action, staying, waiting
 from smc_tui.cli.jobnoun import KEEP, checked, noun
 from smc_tui.cli.session import Session
-from smc_tui.cli.several import Chosen, act, choosing
+from smc_tui.cli.several import act
 from smc_tui.model import settings
 from smc_tui.model.actions import ActionId
 from smc_tui.model.consequences import Choice

@@ -35,7 +35,9 @@ def commands(root: click.Group) -> Iterator[tuple[str, click.Command]]:
             yield noun_name, noun
             continue
         for verb_name in noun.list_commands(context):
-            yield f"{noun_name} {verb_name}", noun.commands[verb_name]
+            verb = noun.get_command(context, verb_name)
+            assert verb is not None, verb_name
+            yield f"{noun_name} {verb_name}", verb
 
 
 def parameters(command: click.Command) -> list[click.Parameter]:

@@ -8,6 +8,7 @@ with all facts, and ends. The other side treats every text in it as hostile.
 """
 
 import glob
+import itertools
 import json
 import os
 import platform
@@ -27,6 +28,12 @@ MOST_ROWS = 512
 MOST_UNPACKED = 1 << 30  # bytes of an initramfs, unpacked
 PIECE = 1 << 16  # bytes of a packed file at once: a bomb makes 1000 times as many of them
 VIRTIO = ("virtio_blk", "virtio_scsi", "virtio_pci", "virtio_net")
+# A driver's file in a cpio archive: magic, thirteen numbers, its path.
+DRIVER_FILE = re.compile(
+    b"07070[12][0-9A-Fa-f]{104}[^\0\n]{0,500}/(%s)\\.ko(?:\\.[a-z0-9]{2,4})?\0"
+    % "|".join(VIRTIO).encode()
+)
+MOST_HEADER = 700  # bytes of a header with such a path
 NETWORK_FILES = (
     "/etc/network/interfaces",
     "/etc/network/interfaces.d/*",
@@ -471,91 +478,116 @@ def names_in(path):
             listed = told("lsinitramfs", path) or told("lsinitrd", path)
             if listed is None:
                 return None, "its compression is not known here"
-            pieces = [listed.encode()]
+            pieces = [as_headed(line) for line in listed.encode().splitlines()]
         return searched(pieces), ""
     except Exception as error:  # a damaged file raises whatever its unpacker likes
         return None, "it cannot be unpacked: %s" % type(error).__name__
 
 
 def searched(pieces):
-    """Return the virtio drivers whose file names stand in the unpacked archive."""
-    wanted = {name: ("/%s.ko" % name).encode() for name in VIRTIO}
+    """Return the virtio drivers that are files of an unpacked archive.
+
+    A file's name stands behind its header. The lists that depmod makes, and that are in
+    each initramfs, name drivers too, those that were left out of it as well.
+    """
     found, tail, seen = set(), b"", 0
     for piece in pieces:
         text_ = tail + piece
-        found |= {name for name, mark in wanted.items() if mark in text_}
-        tail, seen = text_[-64:], seen + len(piece)
-        if len(found) == len(wanted) or seen > MOST_UNPACKED:
+        found |= {name.decode() for name in DRIVER_FILE.findall(text_)}
+        tail, seen = text_[-MOST_HEADER:], seen + len(piece)
+        if len(found) == len(VIRTIO) or seen > MOST_UNPACKED:
             break
     return sorted(found)
 
 
-def unpacked(path):
-    """Yield the archive behind the uncompressed one that may stand before it.
+def as_headed(name):
+    """Return a file's name as it stands in an archive."""
+    return b"070701%0104d%s\0" % (0, name)
 
-    None where its compression is none that can be undone here.
+
+def unpacked(path):
+    """Return pieces of bytes in which the files of an initramfs stand with their names.
+
+    An initramfs is any number of plain archives (processor microcode, and with newer tools
+    the modules), and often a packed one behind them. None where its compression is none
+    that can be undone here.
     """
     with open(path, "rb") as file:
-        start = skip_early(file)
+        names, start = plain_names(file)
         file.seek(start)
         magic = file.read(6)
-    if magic[:6] in (b"070701", b"070702"):
-        return pieces_of(path, start, lambda data: data)
+    if not magic:
+        return [names] if names else None
+    packed = packed_pieces(path, start, magic)
+    return None if packed is None else itertools.chain([names], packed)
+
+
+def plain_names(file):
+    """Return the names in the plain archives of a file, and where these end."""
+    at, names = 0, []
+    while True:
+        file.seek(at)
+        head = file.read(110)
+        if head[:6] not in (b"070701", b"070702"):
+            return b"".join(names), at
+        size, length = int(head[54:62], 16), int(head[94:102], 16)
+        name = file.read(length)[:-1]
+        names.append(as_headed(name))
+        at = (at + 110 + length + 3) // 4 * 4
+        at = (at + size + 3) // 4 * 4
+        if name == b"TRAILER!!!":
+            at = after_padding(file, at)
+
+
+def after_padding(file, at):
+    """Return where the first byte stands that is not zero."""
+    file.seek(at)
+    while True:
+        piece = file.read(PIECE)
+        rest = piece.lstrip(b"\0")
+        at += len(piece) - len(rest)
+        if rest or not piece:
+            return at
+
+
+def packed_pieces(path, start, magic):
+    """Return a packed archive in pieces; None where nothing here can unpack it."""
     if magic[:2] == b"\x1f\x8b":
         import zlib
 
-        return pieces_of(path, start, zlib.decompressobj(31).decompress)
+        return pieces_of(path, start, magic[:2], lambda: zlib.decompressobj(31))
     if magic[:6] == b"\xfd7zXZ\x00" or magic[:3] == b"\x5d\x00\x00":
         import lzma
 
-        return pieces_of(path, start, lzma.LZMADecompressor().decompress)
+        return pieces_of(path, start, magic[:3], lzma.LZMADecompressor)
     if magic[:3] == b"BZh":
         import bz2
 
-        return pieces_of(path, start, bz2.BZ2Decompressor().decompress)
+        return pieces_of(path, start, magic[:3], bz2.BZ2Decompressor)
     for mark, name in ((b"\x28\xb5\x2f\xfd", "zstd"), (b"\x02\x21\x4c\x18", "lz4")):
         if magic[:4] == mark and program(name):
             return piped(path, start, name)
     return None
 
 
-def skip_early(file):
-    """Return where the first archive that is not plain processor microcode begins."""
-    at = 0
-    while True:
-        file.seek(at)
-        head = file.read(110)
-        if head[:6] not in (b"070701", b"070702"):
-            break
-        size, length = int(head[54:62], 16), int(head[94:102], 16)
-        name = file.read(length)[:-1]
-        if at == 0 and not name.startswith((b"kernel", b".", b"early_cpio")):
-            return 0
-        if name.startswith((b"usr/lib/modules", b"lib/modules")):
-            return 0
-        at = (at + 110 + length + 3) // 4 * 4
-        at = (at + size + 3) // 4 * 4
-        if name == b"TRAILER!!!":
-            file.seek(at)
-            rest = file.read(1 << 16)
-            at += len(rest) - len(rest.lstrip(b"\0"))
-            if not rest.strip(b"\0"):
-                return 0
-    return at
+def pieces_of(path, start, mark, unpacker):
+    """Yield a file's unpacked pieces, also of further streams of the same kind.
 
-
-def pieces_of(path, start, undo):
-    """Yield a file's unpacked pieces; what follows the first stream is left out."""
+    ``cat more.gz >> initrd.img`` is how files are added to one.
+    """
     with open(path, "rb") as file:
         file.seek(start)
-        while True:
+        undo, data = unpacker(), file.read(PIECE)
+        while data:
+            yield undo.decompress(data)
+            if undo.eof:
+                at = after_padding(file, file.tell() - len(undo.unused_data))
+                file.seek(at)
+                if file.read(len(mark)) != mark:
+                    return
+                file.seek(at)
+                undo = unpacker()
             data = file.read(PIECE)
-            if not data:
-                return
-            try:
-                yield undo(data)
-            except EOFError:
-                return
 
 
 def piped(path, start, name):

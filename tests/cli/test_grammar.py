@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -11,7 +13,7 @@ from smc_tui.cli.app import root
 from smc_tui.cli.grammar import GLOBAL_OPTIONS
 from smc_tui.model.actions import ACTIONS, Friction
 from smc_tui.model.catalogue import CATALOGUE, ExitCode
-from tests.cli.conftest import Cli
+from tests.cli.conftest import ROOT, Cli
 
 CREATE = ("job", "create", "web01")
 
@@ -181,7 +183,9 @@ def test_every_verb_that_asks_for_something_takes_wait_and_timeout() -> None:
         noun_name, _, verb_name = each.partition(".")
         noun = root.get_command(context, noun_name)
         assert isinstance(noun, click.Group)
-        names = {parameter.name for parameter in noun.commands[verb_name].params}
+        verb = noun.get_command(context, verb_name)
+        assert verb is not None, each
+        names = {parameter.name for parameter in verb.params}
         assert {"wait", "timeout"} <= names, each
 
 
@@ -193,7 +197,8 @@ def test_every_action_that_can_be_done_has_its_verb_and_its_friction() -> None:
         noun_name, _, verb_name = action.verb.partition(".")
         noun = root.get_command(context, noun_name)
         assert isinstance(noun, click.Group)
-        verb = noun.commands[verb_name]
+        verb = noun.get_command(context, verb_name)
+        assert verb is not None, action.verb
         assert (verb.help or "").startswith(f"{action.label}: ")
         takes_name = any(
             parameter.name == "yes" and not getattr(parameter, "hidden", False)
@@ -201,3 +206,30 @@ def test_every_action_that_can_be_done_has_its_verb_and_its_friction() -> None:
         )
         assert takes_name == (action.friction is Friction.TYPE_NAME), action.verb
         assert ("cannot be undone" in (verb.help or "")) == action.final
+
+
+def test_a_verb_is_imported_without_the_others(smc: Cli) -> None:
+    smc("job", "list")  # a new home's job store is made with more
+    code = (
+        "import sys; from smc_tui.cli.app import run; run(sys.argv[1:])\n"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "--home", str(smc.home), "job", "list"],
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    imported = set(ended.stderr.split())
+    assert "smc_tui.cli.joblist" in imported
+    others = {f"smc_tui.cli.{name}" for name in ("jobs", "jobverbs", "jobviews", "drills", "live")}
+    heavy = {"rich", "sqlite_utils", "subprocess", "asyncio", "blake3", "textual", "tomllib"}
+    others |= {"smc_tui.model.consequences", "smc_tui.engine"}
+    assert sorted(imported & (others | heavy)) == []
+
+
+def test_each_verb_is_in_the_module_that_it_is_looked_for_in() -> None:
+    noun = root.get_command(click.Context(root), "job")
+    assert isinstance(noun, click.Group)
+    context = click.Context(noun)
+    listed = noun.list_commands(context)
+    assert [name for name in listed if noun.get_command(context, name) is None] == []
+    assert set(noun.commands) == set(listed)  # and none is there that is not listed

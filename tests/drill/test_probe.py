@@ -147,6 +147,23 @@ def test_an_initramfs_packed_by_a_program_is_read(probe, tmp_path, name, flags):
     assert probe["names_in"](str(path)) == (["virtio_blk", "virtio_pci"], "")
 
 
+def test_modules_are_found_wherever_an_initramfs_has_them(probe, tmp_path):
+    """Newer tools put modules into a plain archive of their own; people append others."""
+    path = tmp_path / "initrd.img"
+    modules = cpio("usr", "usr/lib/modules/6.12/virtio_blk.ko.xz")
+    main = gzip.compress(cpio("init", "usr/lib/modules/6.12/virtio_pci.ko"))
+    path.write_bytes(EARLY + modules + main)
+    assert probe["names_in"](str(path)) == (["virtio_blk", "virtio_pci"], "")
+    path.write_bytes(EARLY + modules)
+    assert probe["names_in"](str(path)) == (["virtio_blk"], "")
+    for packer in ("gzip", "xz", "bzip2"):
+        streams = [PACKERS[packer](cpio(name)) for name in ("init", *DRIVERS)]
+        path.write_bytes(EARLY + streams[0] + bytes(200_000) + b"".join(streams[1:]))
+        assert probe["names_in"](str(path)) == (["virtio_blk", "virtio_pci"], ""), packer
+        path.write_bytes(streams[2] + b"something else")
+        assert probe["names_in"](str(path)) == (["virtio_blk"], ""), packer
+
+
 BROKEN = (
     b"",
     b"nonsense",
@@ -165,7 +182,17 @@ def test_an_initramfs_that_is_none_is_said_to_be_unreadable(probe, tmp_path, con
 
 
 def test_a_name_across_two_pieces_is_found(probe):
-    assert probe["searched"](iter([b"x/virtio_", b"blk.ko"])) == ["virtio_blk"]
+    whole = cpio("init", "lib/modules/6.1/virtio_blk.ko")
+    for at in range(len(whole)):
+        assert probe["searched"](iter([whole[:at], whole[at:]])) == ["virtio_blk"], at
+
+
+def test_a_driver_that_is_only_listed_is_not_there(probe, tmp_path):
+    """depmod's lists in an initramfs name the drivers that were left out of it too."""
+    lists = b"kernel/drivers/block/virtio_blk.ko\nx.ko: kernel/drivers/virtio/virtio_pci.ko\0"
+    path = tmp_path / "initrd.img"
+    path.write_bytes(gzip.compress(cpio("init", "lib/modules/6.1/modules.order") + lists))
+    assert probe["names_in"](str(path)) == ([], "")
 
 
 def test_a_probe_that_hangs_is_left_behind(probe, monkeypatch):
