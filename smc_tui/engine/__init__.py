@@ -5,8 +5,14 @@
     claim       being the only engine, and being woken
     context     what all parts share: home, store, clock, seams, tasks
     ledger      every change of a job, each one transaction
+    holdings    the same for the intermediate resources
     answers     what accepted requests wait for
     runs        the sync workers: start, tell, hear, settle
+    places      the queue in which they wait
+    activity    a run while it is at work, and what is shown of it
+    drills      migration drills, and what follows from them; drillbook writes it down
+    orders      what each worker is told
+    logs        what workers say on the side, bounded
     worker      one worker process and its lines
     works       verification, export, checks: the image workers
     keeping     images kept, adopted, removed; staging areas released
