@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from smc_tui.cli.pages import fault_lines, field
 from smc_tui.cli.session import Session
 from smc_tui.cli.tables import Table
 from smc_tui.cli.words import NOTHING, job_status, local, named
+from smc_tui.jobstore.logs import last_lines
 from smc_tui.model import advice
 from smc_tui.model.actions import ACTIONS, Action, ActionId, Subject, refusal
 from smc_tui.model.consequences import Consequences, Facts, consequences
@@ -30,12 +30,6 @@ from smc_tui.model.documents import (
 )
 from smc_tui.model.history import action_words, fact_words, result_words
 from smc_tui.model.things import Event, Fault, Job, Run, Source
-from smc_tui.model.units import printable
-
-#: Lines of a run's log that are shown, and the most that is read and shown of them.
-LOG_LINES = 20
-LOG_READ = 64 * 1024
-LOG_WIDTH = 500
 
 _REF_OF_ANY = click.argument("ref", metavar="J")
 
@@ -150,26 +144,6 @@ def _log_of(session: Session, job: Job, run: Run | None) -> Path | None:
         return max(logs, key=lambda path: path.stat().st_mtime, default=None)
     except OSError:
         return None
-
-
-def last_lines(path: Path, most: int = LOG_LINES) -> list[str]:
-    """Return the last lines of a file, printable, whatever its size is; none if it is not there.
-
-    Args:
-        path: the file.
-        most: how many lines.
-    """
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - LOG_READ))
-            text = file.read(LOG_READ).decode("utf-8", "replace")
-    except OSError:
-        return []
-    lines = text.splitlines()
-    if size > LOG_READ:
-        lines = lines[1:]  # its beginning was not read
-    return [printable(line[:LOG_WIDTH]) for line in lines if line.strip()][-most:]
 
 
 def _error(job: Job, source: Source | None, known: Facts) -> Document | None:

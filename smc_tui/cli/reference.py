@@ -15,7 +15,16 @@ from pathlib import Path
 
 from smc_tui.cli.app import root
 from smc_tui.cli.tree import EXIT_MEANINGS, SIGNALS, commands, usage
-from smc_tui.console.keys import APP_KEYS, HEALTH_KEYS, JOB_KEYS, PAGE_KEYS, TABLE_KEYS, Key
+from smc_tui.console.keys import (
+    APP_KEYS,
+    DETAIL_KEYS,
+    HEALTH_KEYS,
+    JOB_KEYS,
+    PAGE_KEYS,
+    TABLE_KEYS,
+    TEXT_KEYS,
+    Key,
+)
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.options import OPTIONS
 
@@ -25,7 +34,9 @@ KEYS: dict[str, Sequence[Key]] = {
     "in a table": TABLE_KEYS,
     "on the Server Migration page": PAGE_KEYS,
     "on a job": tuple(JOB_KEYS.values()),
+    "on a job's details": DETAIL_KEYS,
     "on the engine's page": HEALTH_KEYS,
+    "in a report or a log": TEXT_KEYS,
 }
 
 

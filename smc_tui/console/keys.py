@@ -55,10 +55,17 @@ JOB_KEYS: dict[ActionId, Key] = {
     ActionId.CANCEL: _job(ActionId.CANCEL, "X", "cancel the job"),
 }
 
+_ACTIONS = Key("page.actions", "a", "actions", "actions of the row", "a", True)
+_FREEZE = Key("page.freeze", "F", "freeze", "freeze the view", "F")
+_COPIES = (
+    Key("page.copy", "y", "copy_id", "copy the id", "y"),
+    Key("page.copy-row", "Y", "copy_row", "copy the row as JSON", "Y"),
+)
+
 #: What the Server Migration page itself understands.
 PAGE_KEYS: tuple[Key, ...] = (
     Key("page.filter", "slash", "filter", "filter by words", "/", True),
-    Key("page.actions", "a", "actions", "actions of the row", "a", True),
+    _ACTIONS,
     Key("page.import", "I", "import_source", "import a source", "I"),
     Key("page.new", "N", "new_job", "new migration job", "N"),
     Key("page.errors", "exclamation_mark", "chip(4)", "only errors", "!"),
@@ -67,9 +74,8 @@ PAGE_KEYS: tuple[Key, ...] = (
     Key("page.sort-right", "greater_than_sign", "sort(1)", "sort by the next column", ">"),
     Key("page.reverse", "S", "reverse", "reverse the order", "S"),
     Key("page.wide", "w", "wide", "more or fewer columns", "w"),
-    Key("page.freeze", "F", "freeze", "freeze the view", "F"),
-    Key("page.copy", "y", "copy_id", "copy the id", "y"),
-    Key("page.copy-row", "Y", "copy_row", "copy the row as JSON", "Y"),
+    _FREEZE,
+    *_COPIES,
     Key("page.clear", "escape", "clear", "clear filter and marks", "esc"),
 )
 
@@ -140,6 +146,34 @@ HEALTH_KEYS: tuple[Key, ...] = (
 #: What the page of intermediate resources understands.
 RESOURCE_KEYS: tuple[Key, ...] = (_BACK,)
 
+#: What the details of a job understand.
+DETAIL_KEYS: tuple[Key, ...] = (
+    Key("detail.pane", "tab", "pane(1)", "next pane", "tab", True),
+    Key("detail.pane-before", "shift+tab", "pane(-1)", "the pane before", "shift+tab"),
+    _ACTIONS,
+    Key("detail.previous", "left_square_bracket", "job(-1)", "the job before", "["),
+    Key("detail.next", "right_square_bracket", "job(1)", "next job", "]", True),
+    Key("detail.log", "L", "log", "log of the newest run", "L"),
+    Key("detail.images", "M", "images", "images of the job", "M"),
+    _FREEZE,
+    *_COPIES,
+    Key("detail.back", "escape", "back", "back", "esc", True),
+)
+
+#: What a page of text understands.
+TEXT_KEYS: tuple[Key, ...] = (
+    Key("text.down", "down,j", "scroll(1)", "down", "j"),
+    Key("text.up", "up,k", "scroll(-1)", "up", "k"),
+    Key("text.page-down", "pagedown,space,ctrl+f", "scroll_page(1)", "page down", "pgdn", True),
+    Key("text.page-up", "pageup,ctrl+b", "scroll_page(-1)", "page up", "pgup", True),
+    Key("text.half-down", "ctrl+d", "scroll_page(0.5)", "half a page down", "ctrl+d"),
+    Key("text.half-up", "ctrl+u", "scroll_page(-0.5)", "half a page up", "ctrl+u"),
+    Key("text.first", "g,home", "to_end(False)", "to the beginning", "g"),
+    Key("text.last", "G,end", "to_end(True)", "to the end", "G"),
+    Key("text.write", "o", "write", "write it to a file", "o", True),
+    Key("text.back", "escape", "back", "back", "esc", True),
+)
+
 #: Understood everywhere.
 APP_KEYS: tuple[Key, ...] = (
     Key("app.help", "question_mark", "help", "help", "?", True),
@@ -160,6 +194,8 @@ TOGETHER: tuple[tuple[Key, ...], ...] = (
     (*APP_KEYS, *TABLE_KEYS, *FORM_KEYS, *WIZARD_KEYS),
     (*APP_KEYS, *FORM_KEYS, *WIZARD_KEYS, *CHOICE_KEYS),
     (*APP_KEYS, *HEALTH_KEYS),
+    (*APP_KEYS, *TABLE_KEYS, *DETAIL_KEYS, *JOB_KEYS.values()),
+    (*APP_KEYS, *TEXT_KEYS),
     COMMAND_KEYS,
     HELP_KEYS,
 )

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from smc_tui.cli.jobviews import LOG_READ, LOG_WIDTH, last_lines
 from smc_tui.jobstore.writer import JobWriter
 from smc_tui.model.actions import ACTIONS, Subject
 from smc_tui.model.catalogue import ExitCode
@@ -109,20 +108,6 @@ def test_a_damaged_image_is_among_the_errors(smc: Cli, disk: Path) -> None:
     (damaged,) = smc.json("job", "errors", "mig")["images_damaged"]
     assert damaged["error"]["code"] == "Image.NotFound"
     assert "Damaged" in smc("job", "errors", "mig").out
-
-
-def test_the_end_of_a_log_is_read_whatever_its_size(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    assert last_lines(log) == []
-    log.write_bytes(b"")
-    assert last_lines(log) == []
-    log.write_bytes(b"first\n" + b"x" * (LOG_READ * 2) + b"\n" + b"\xff\x1b[1mlast\r\n" * 30)
-    lines = last_lines(log)
-    assert len(lines) == 20
-    assert set(lines) == {"\ufffd\ufffd[1mlast"}
-    log.write_bytes(b"y" * LOG_READ)
-    assert last_lines(log) == ["y" * LOG_WIDTH]
-    assert last_lines(tmp_path) == []
 
 
 def test_history_is_told_also_of_a_job_that_is_gone(smc: Cli, disk: Path) -> None:

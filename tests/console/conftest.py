@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from smc_tui.console.app import ConsoleApp
+from smc_tui.console.options import Options
+from smc_tui.jobstore import JobStore
 from tests.console.fleet import Fleet, sample
+from tests.console.still import hold_still
+
+Picture = Callable[..., bool]
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +45,23 @@ def night(fleet: Fleet) -> Fleet:
     """Return a home with a job in each state that a night has."""
     sample(fleet)
     return fleet
+
+
+@pytest.fixture
+def picture(night: Fleet, snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Picture]:
+    """Return what compares a console with its picture, after keys were pressed."""
+    hold_still(monkeypatch.setattr)
+    stores = []
+
+    def compare(*keys: str, size: tuple[int, int] = (100, 30), **options: Any) -> bool:
+        store = JobStore.open(night.home)
+        stores.append(store)
+        app = ConsoleApp(store, Options(**options))
+        shown: bool = snap_compare(app, press=keys, terminal_size=size)
+        # A picture of a console that has failed is a picture, too.
+        assert app.mistake is None, app.mistake
+        return shown
+
+    yield compare
+    for store in stores:
+        store.close()

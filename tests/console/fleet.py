@@ -205,6 +205,65 @@ def sample(fleet: Fleet) -> dict[str, Job]:
     return made
 
 
+#: A migration drill's report, with one item of each level.
+DRILL: dict[str, Any] = {
+    "result": "Critical",
+    "at": "2027-01-15T07:00:00Z",
+    "seconds": 4.2,
+    "items": [
+        {"area": "source", "name": "Python", "level": "Passed", "finding": "3.11 is there",
+         "threshold": "older than 3.6", "advice": ""},
+        {"area": "destination", "name": "Room", "level": "Critical",
+         "finding": "120 GiB are free, 412 GiB are needed",
+         "threshold": "less room than the disks in use need",
+         "advice": "free room where the images are kept, or use another home folder"},
+        {"area": "link", "name": "Round trip", "level": "Warning", "finding": "180 ms",
+         "threshold": "more than 100 ms", "advice": "expect the first run to take longer"},
+        {"area": "source", "name": "SMART", "level": "Not checked",
+         "finding": "smartctl is not installed", "threshold": "", "advice": ""},
+    ],
+    "estimate": {"bytes_used": 412 * GIB, "link_bytes_per_second": 100e6, "full_seconds": 4424.0},
+}  # fmt: skip
+
+
+def detailed(fleet: Fleet, job: Job) -> Job:
+    """Give a running job all that its details can show; return it."""
+    disks = [
+        {"index": 0, "total": 80 * GIB, "compared": 60 * GIB, "changed": GIB, "sent": GIB // 2},
+        {"index": 1, "total": 320 * GIB, "compared": 12 * GIB, "changed": 2 * GIB, "sent": GIB},
+    ]
+    live = {
+        **TRANSFERRING, "wire_bps": 182 * MIB, "changed": 3 * GIB, "sent": 3 * GIB // 2,
+        "wire": GIB, "disks": disks,
+    }  # fmt: skip
+    (first, *_) = fleet.writer.runs(job.id)
+    failed = replace(
+        first, id="r-0000fffe", image_id="m-0000fffe", kind=RunKind.SCHEDULE, published=False,
+        started=NOW + 3 * HOUR, ended=NOW + 4 * HOUR,
+        fault=Fault("Link.Lost", "the connection ended after 8.4 GiB", NOW + 4 * HOUR),
+    )  # fmt: skip
+    now = replace(
+        failed, id="r-0000ffff", image_id="m-0000ffff", kind=RunKind.MANUAL,
+        started=NOW + 5 * HOUR, ended=None, seconds=68.0, fault=None,
+        counters=Counters(400 * GIB, 72 * GIB, 3 * GIB, GIB, GIB, GIB),
+    )  # fmt: skip
+    with fleet.writer.transaction():
+        fleet.writer.put_run(failed)
+        fleet.writer.put_run(now)
+        for after, actor, action, result in (
+            (0, "console (ops)", "run started", "Running:Preparing"),
+            (4, "engine", "phase", "Running:Syncing"),
+        ):
+            fleet.writer.write_event(
+                now.started + after, actor, action, result,
+                job_id=job.id, source_id=job.source_id, run_id=now.id,
+            )  # fmt: skip
+    log = fleet.home.run_log(job.id, now.id)
+    log.parent.mkdir(parents=True)
+    log.write_text("".join(f"02:00:{second:02} block {second} compared\n" for second in range(40)))
+    return fleet.change(job, told=True, live=live, run_id=now.id, drill_report=DRILL)
+
+
 def many(fleet: Fleet, count: int) -> list[Job]:
     """Write many jobs, every tenth of them running, in one transaction each kind."""
     jobs = []

@@ -6,44 +6,12 @@ them before they are committed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import pytest
 
-from smc_tui.console.app import ConsoleApp
-from smc_tui.console.options import Options
-from smc_tui.jobstore import JobStore
+from tests.console.conftest import Picture
 from tests.console.fleet import Fleet
-from tests.console.still import hold_still
 
 SIZES = [(60, 20), (80, 24), (100, 30), (160, 45)]
-
-Picture = Callable[..., bool]
-
-
-@pytest.fixture(autouse=True)
-def _still(monkeypatch: pytest.MonkeyPatch) -> None:
-    hold_still(monkeypatch.setattr)
-
-
-@pytest.fixture
-def picture(night: Fleet, snap_compare: Any) -> Iterator[Picture]:
-    """Return what compares a console with its picture, after keys were pressed."""
-    stores = []
-
-    def compare(*keys: str, size: tuple[int, int] = (100, 30), **options: Any) -> bool:
-        store = JobStore.open(night.home)
-        stores.append(store)
-        app = ConsoleApp(store, Options(**options))
-        shown: bool = snap_compare(app, press=keys, terminal_size=size)
-        # A picture of a console that has failed is a picture, too.
-        assert app.mistake is None, app.mistake
-        return shown
-
-    yield compare
-    for store in stores:
-        store.close()
 
 
 @pytest.mark.parametrize("size", SIZES)

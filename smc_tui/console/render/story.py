@@ -36,7 +36,7 @@ def title(page: str, snapshot: Snapshot, columns: int, marks: Sequence[str] = ()
 def ends(left: Line, right: Line, columns: int, glyphs: Glyphs = DRAWN) -> Line:
     """Return a line with one part at each end; the left one is cut where they meet."""
     room = max(0, columns - width(right))
-    kept = _cut(left, max(0, room - 1), glyphs)
+    kept = cut(left, max(0, room - 1), glyphs)
     return (*kept, Cell(" " * (room - width(kept))), *right)
 
 
@@ -108,20 +108,21 @@ def story(
         text = "Nothing matches; esc clears the filter" if filtered else NOTHING_YET
         return [(Cell(f" {text}.", Tone.DIM),), (), ()]
     lines = [_what(entry, glyphs), _last(last), _next(entry)]
-    return [_cut(line, columns, glyphs) for line in lines]
+    return [cut(line, columns, glyphs) for line in lines]
 
 
-def _cut(line: Line, columns: int, glyphs: Glyphs) -> Line:
-    room, cut = columns, []
+def cut(line: Line, columns: int, glyphs: Glyphs) -> Line:
+    """Return a line that takes at most so many columns."""
+    room, kept = columns, []
     for cell in line:
         if room <= 0:
             break
         text = shown(cell.text)
         if columns_of(text) > room:
             text = fit(text, room, more=glyphs.more)
-        cut.append(Cell(text, cell.tone))
+        kept.append(Cell(text, cell.tone))
         room -= columns_of(text)
-    return tuple(cut)
+    return tuple(kept)
 
 
 def _what(entry: Entry, glyphs: Glyphs) -> Line:

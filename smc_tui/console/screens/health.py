@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 
 from smc_tui.console.keymap import bindings
-from smc_tui.console.keys import HEALTH_KEYS, RESOURCE_KEYS, Key
-from smc_tui.console.render import health, story
+from smc_tui.console.keys import HEALTH_KEYS, RESOURCE_KEYS
+from smc_tui.console.render import health
 from smc_tui.console.render.cells import Cell, Line, Tone
+from smc_tui.console.screens.page import Page
 from smc_tui.console.widgets.lines import Lines
 from smc_tui.console.widgets.table import LineTable
 from smc_tui.jobstore import Request
@@ -31,39 +31,6 @@ _WORKS = {
     "check": "Reading every record",
     "collect": "Freeing what nothing needs",
 }
-
-
-class Page(Screen[None]):
-    """A page with a title above and its keys below."""
-
-    NAME = ""
-    KEYS: ClassVar[tuple[Key, ...]] = ()
-
-    @property
-    def console(self) -> ConsoleApp:
-        """The app, by its own name."""
-        return cast("ConsoleApp", self.app)
-
-    def on_resize(self) -> None:
-        """Draw anew for the new width."""
-        self.show_snapshot()
-
-    def show_snapshot(self) -> None:
-        """Show the newest snapshot."""
-        app = self.console
-        if app.trouble is not None:
-            line: Line = (Cell(f" {app.trouble.line}", Tone.BAD),)
-        else:
-            line = story.title(self.NAME, app.snapshot, self.size.width)
-        self.query_one("#title", Lines).show([line])
-        hints: list[Cell] = [Cell(" ")]
-        for key in self.KEYS:
-            hints += [Cell(app.keymap.shown(key), Tone.STRONG), Cell(f" {key.text}  ", Tone.DIM)]
-        self.query_one("#hints", Lines).show([story.ends(tuple(hints), (), self.size.width)])
-
-    def action_back(self) -> None:
-        """Go back to the page before."""
-        self.app.pop_screen()
 
 
 class HealthScreen(Page):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -44,6 +45,30 @@ class JobScreen(Screen[None]):
 
     def acted(self) -> None:
         """Hear that the chosen jobs were acted on, several at once."""
+
+    # Copies, the view
+
+    def copy_id(self, name: str, identity: str) -> None:
+        """Hand an id to the terminal's clipboard."""
+        self.console.copy(f"the id of {name}", identity)
+
+    def copy_document(self, name: str, document: Callable[[], Mapping[str, Any]]) -> None:
+        """Hand a document of the command line to the terminal's clipboard."""
+        try:
+            text = json.dumps(document(), indent=2, ensure_ascii=False)
+        except SmcError as error:
+            self._say(error.line, "error")
+        else:
+            self.console.copy(f"{name} as JSON", text)
+
+    def action_freeze(self) -> None:
+        """Stop and go on looking; the engine does not notice."""
+        self.console.frozen = not self.console.frozen
+        self.show_snapshot()
+
+    def show_snapshot(self) -> None:
+        """Show the newest snapshot."""
+        raise NotImplementedError
 
     def view(self, action: ActionId, job: Job) -> None:
         """Show what an action that only shows something shows."""

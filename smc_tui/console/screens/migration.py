@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import ClassVar
@@ -146,6 +145,17 @@ class MigrationScreen(JobScreen):
     def _moved(self) -> None:
         self._story()
 
+    @on(LineTable.Opened)
+    def _opened(self) -> None:
+        """Open the details of the job under the cursor; of a source make a job."""
+        from smc_tui.console.screens.detail import DetailScreen
+
+        job = self.current_job
+        if job is not None:
+            self.app.push_screen(DetailScreen(job))
+        elif self.entry is not None:
+            self.action_new_job()
+
     @on(LineTable.Marked)
     def _marked(self) -> None:
         self.show_snapshot()
@@ -266,23 +276,12 @@ class MigrationScreen(JobScreen):
         """Hand the id of the row to the terminal's clipboard."""
         entry = self.entry
         if entry is not None:
-            self.console.copy(f"the id of {entry.name}", entry.key)
+            self.copy_id(entry.name, entry.key)
 
     def action_copy_row(self) -> None:
         """Hand the row as the command line's JSON to the terminal's clipboard."""
         entry = self.entry
-        if entry is None:
-            return
-        store = self.console.store
-        document = store.job_document if entry.job is not None else store.source_document
-        try:
-            text = json.dumps(document(entry.key), indent=2, ensure_ascii=False)
-        except SmcError as error:
-            self.notify(error.line, severity="error", markup=False)
-        else:
-            self.console.copy(f"{entry.name} as JSON", text)
-
-    def action_freeze(self) -> None:
-        """Stop and go on looking; the engine does not notice."""
-        self.console.frozen = not self.console.frozen
-        self.show_snapshot()
+        if entry is not None:
+            store = self.console.store
+            document = store.job_document if entry.job is not None else store.source_document
+            self.copy_document(entry.name, lambda: document(entry.key))
