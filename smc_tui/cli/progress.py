@@ -71,7 +71,7 @@ class RunWatch:
             f"{title}, {percent(job.progress)}",
             (
                 compare_bar(job, done, read, remaining(done, read, at_it)),
-                transfer_bar(job, done, sent, transfer_remaining(done, sent, at_it)),
+                transfer_bar(job, done, sent, at_it),
             ),
         )
 
@@ -94,16 +94,20 @@ def compare_bar(job: Job, done: Counters, speed: float, left: float | None) -> B
     return Bar("Comparing", done.compared, done.total, ", ".join(facts))
 
 
-def transfer_bar(job: Job, done: Counters, speed: float, left: float | None) -> Bar:
-    """Return how much of what was found changed so far has been transferred."""
-    if not done.changed:
-        return Bar("Transferring", 0, 0, "nothing found changed so far")
-    facts = [f"{size(done.sent)} of {size(done.changed)} changed"]
+def transfer_bar(job: Job, done: Counters, speed: float, seconds: float) -> Bar:
+    """Return how much of what has to be transferred, as far as is known, has been."""
+    needed = int(job.live.get("needed", done.changed) or 0)
+    if not needed:
+        known = f"{size(done.changed)} changed, all of it stored already" if done.changed else ""
+        return Bar("Transferring", 0, 0, known or "nothing found changed so far")
+    facts = [f"{size(done.sent)} of {size(needed)}"]
+    if done.changed > needed:
+        facts[0] += f" ({size(done.changed)} changed)"
+    facts += _pace(speed, transfer_remaining(done, needed, speed, seconds))
     wire = float(job.live.get("wire_bps") or 0)
     if wire > 0:
         facts.append(f"wire {rate_text(wire)}")
-    facts[1:1] = _pace(speed, left)
-    return Bar("Transferring", done.sent, done.changed, ", ".join(facts))
+    return Bar("Transferring", done.sent, needed, ", ".join(facts))
 
 
 def _pace(speed: float, left: float | None) -> list[str]:

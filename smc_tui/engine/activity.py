@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from smc_tui.engine.worker import Document, Worker
@@ -20,7 +20,8 @@ class Active:
         before: what its earlier attempts have counted.
         before_seconds: their real working time.
         began: when this attempt began, by the monotonic clock.
-        rate: how fast it compares.
+        comparing: how fast it compares.
+        sending: how fast it transfers.
         created: the instant that its image is of.
         written: when progress was last written, by the monotonic clock.
         queued: its job says that it waits for a place.
@@ -30,7 +31,8 @@ class Active:
     before: Counters
     before_seconds: float
     began: float
-    rate: estimate.SmoothedRate
+    comparing: estimate.SmoothedRate = field(default_factory=estimate.SmoothedRate)
+    sending: estimate.SmoothedRate = field(default_factory=estimate.SmoothedRate)
     created: float = 0.0
     worker: Worker | None = None
     written: float = 0.0
@@ -39,7 +41,7 @@ class Active:
     @classmethod
     def of(cls, run: Run) -> Active:
         """Return a run's next attempt."""
-        return cls(run, run.counters, run.seconds, time.monotonic(), estimate.SmoothedRate())
+        return cls(run, run.counters, run.seconds, time.monotonic())
 
     def counters(self, line: Document) -> Counters:
         """Return the run's counters: what this attempt did atop what those before did.
@@ -71,21 +73,37 @@ def _count(line: Document, name: str) -> int:
     return int(found) if isinstance(found, int | float) else 0
 
 
-def live(line: Document, attempt: Counters, speed: float, elapsed: float) -> dict[str, Any]:
+def needed(line: Document, attempt: Counters) -> int:
+    """Return the bytes that an attempt has to transfer as far as it has compared."""
+    found = line.get("needed")
+    return found if isinstance(found, int) else attempt.changed
+
+
+def live(line: Document, active: Active, at: float) -> dict[str, Any]:
     """Return what a job shows of a run at work.
 
     Args:
         line: what its worker said last.
-        attempt: what that counts.
-        speed: bytes compared a second.
-        elapsed: seconds of this attempt.
+        active: the run; its speeds take the line in.
+        at: now, by the monotonic clock.
     """
+    attempt = attempt_counters(line)
+    to_send = needed(line, attempt)
+    comparing, sending = (
+        active.comparing.sample(attempt.compared, at),
+        active.sending.sample(attempt.sent, at),
+    )
     document = {
         **{name: line.get(name) for name in ("disks", "read_bps", "wire_bps", "held_by")},
         **asdict(attempt),
-        "bytes_per_second": round(speed),
-        "remaining_seconds": estimate.remaining(attempt, speed, elapsed),
+        "needed": to_send,
+        "bytes_per_second": round(comparing),
+        "sent_per_second": round(sending),
+        "remaining_seconds": estimate.run_remaining(
+            attempt, to_send, comparing, sending, at - active.began
+        ),
     }
     if line.get("retry"):
-        document |= {"retry": line["retry"], "bytes_per_second": 0, "remaining_seconds": None}
+        none = dict.fromkeys(("bytes_per_second", "sent_per_second"), 0)
+        document |= {"retry": line["retry"], **none, "remaining_seconds": None}
     return document

@@ -17,7 +17,7 @@ import time
 from dataclasses import replace
 
 from smc_tui.engine import logs, orders
-from smc_tui.engine.activity import Active, attempt_counters, live
+from smc_tui.engine.activity import Active, attempt_counters, live, needed
 from smc_tui.engine.context import Closing, Context, in_thread
 from smc_tui.engine.keeping import Keeper, image_of_manifest, image_of_result, lock_free
 from smc_tui.engine.ledger import ENGINE, Ledger, Made
@@ -223,12 +223,12 @@ class Runs:
         ) == line.get("retry"):
             return
         active.written = time.monotonic()
-        attempt = attempt_counters(line)
-        speed = active.rate.sample(attempt.compared, active.written)
-        shown = live(line, attempt, speed, active.written - active.began)
+        shown = live(line, active, active.written)
         run = replace(active.run, counters=active.counters(line), seconds=active.seconds())
         active.run = run
-        job = replace(job, progress=estimate.progress(attempt, job.progress), live=shown)
+        attempt = attempt_counters(line)
+        progress = estimate.progress(attempt, needed(line, attempt), job.progress)
+        job = replace(job, progress=progress, live=shown)
         with self._context.store.transaction(durable=False):
             self._context.store.write_progress(job, run)
 

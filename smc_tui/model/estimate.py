@@ -46,7 +46,7 @@ class SmoothedRate:
         return self._rate
 
 
-def progress(done: Counters, before: float = 0.0) -> float:
+def progress(done: Counters, needed: int, before: float = 0.0) -> float:
     """Return a run's progress, 0 to 99: it reaches 100 by publishing an image alone.
 
     Comparing and transferring go on at the same time, so the work is the bytes to
@@ -55,12 +55,13 @@ def progress(done: Counters, before: float = 0.0) -> float:
 
     Args:
         done: the worker's counters.
+        needed: bytes to transfer, as far as it has compared; what has come counts too.
         before: what was shown before; progress never goes backwards within a run.
     """
     if done.total <= 0:
         return before
     compared = min(done.compared, done.total)
-    expected = done.changed * done.total / compared if compared else 0.0
+    expected = needed * done.total / compared if compared else 0.0
     share = (compared + min(done.sent, expected)) / (done.total + expected)
     return min(UNPUBLISHED, max(before, math.floor(share * UNPUBLISHED * 10) / 10))
 
@@ -78,20 +79,47 @@ def remaining(done: Counters, bytes_per_second: float, seconds: float) -> float 
     return max(0, done.total - done.compared) / bytes_per_second
 
 
-def transfer_remaining(done: Counters, bytes_per_second: float, seconds: float) -> float | None:
+def transfer_remaining(
+    done: Counters, needed: int, bytes_per_second: float, seconds: float
+) -> float | None:
     """Return the seconds that remain of transferring, or None while that is guesswork.
 
-    What is not compared yet is taken to have changed as much as what is.
+    What is not compared yet is taken to need as much as what is.
 
     Args:
         done: the worker's counters.
+        needed: bytes to transfer, as far as it has compared; what has come counts too.
         bytes_per_second: smoothed speed of transferring, uncompressed.
         seconds: how long the worker has been at it.
     """
-    if not _worth(done, seconds) or bytes_per_second <= 0:
+    if not _worth(done, seconds):
         return None
-    expected = done.changed * done.total / done.compared
-    return max(0.0, expected - done.sent) / bytes_per_second
+    left = max(0.0, needed * done.total / done.compared - done.sent)
+    if left and bytes_per_second <= 0:
+        return None
+    return left / bytes_per_second if left else 0.0
+
+
+def run_remaining(
+    done: Counters, needed: int, comparing: float, sending: float, seconds: float
+) -> float | None:
+    """Return the seconds until all is compared and transferred, None while that is guesswork.
+
+    The two go on at once, so what takes longer is what a person waits for. Comparing
+    waits for transferring where that is slower: its own speed then promises too much.
+
+    Args:
+        done: the worker's counters.
+        needed: bytes to transfer, as far as it has compared; what has come counts too.
+        comparing: smoothed speed of comparing, bytes a second.
+        sending: smoothed speed of transferring, uncompressed bytes a second.
+        seconds: how long the worker has been at it.
+    """
+    comparison = remaining(done, comparing, seconds)
+    if done.compared >= done.total > 0 and _worth(done, seconds):
+        comparison = 0.0
+    transfer = transfer_remaining(done, needed, sending, seconds)
+    return None if comparison is None or transfer is None else max(comparison, transfer)
 
 
 def _worth(done: Counters, seconds: float) -> bool:

@@ -13,12 +13,17 @@ _SHORTEST = 0.1  # s; a rate over less than this is chance
 
 @dataclass
 class DiskCount:
-    """Bytes of one disk; changed and sent count uncompressed blocks."""
+    """Bytes of one disk; changed, needed and sent count uncompressed blocks.
+
+    Attributes:
+        needed: what of the changed the image store lacks, whether or not it is here by now.
+    """
 
     index: int
     total: int
     compared: int = 0
     changed: int = 0
+    needed: int = 0
     sent: int = 0
 
 
@@ -82,6 +87,7 @@ class Progress:
             total=self.sum("total"),
             compared=done,
             changed=self.sum("changed"),
+            needed=self.sum("needed"),
             sent=self.sum("sent"),
             wire=self.wire,
             disks=[vars(disk) for disk in self.disks],

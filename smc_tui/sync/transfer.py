@@ -151,6 +151,8 @@ class Transfer:
         self._more = True
         for outstanding in (self._open, self._wants, self._waiting):
             outstanding.clear()
+        for disk in self._disks.values():
+            disk.count.needed = disk.count.sent  # the rest will be asked for again
         self.keep()
 
     def keep(self) -> None:
@@ -232,6 +234,7 @@ class Transfer:
             return
         wanted = self._lacking(segment, changed)
         if wanted:
+            disk.count.needed += len(wanted) * BLOCK
             self._wants.append(Want(segment, wanted))
         elif answer.keeps:
             self._client.want(segment.disk, segment.number, 0, True, 0)

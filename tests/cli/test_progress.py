@@ -102,12 +102,13 @@ def test_before_the_worker_has_spoken_there_are_no_bars(scene: Scene) -> None:
 def test_both_bars_with_rates_and_what_holds_them(scene: Scene) -> None:
     watch = scene.watch()
     scene.lines(watch, 0, total=800 * MIB, compared=MIB, changed=MIB, sent=MIB)
-    live = {"compared": 401 * MIB, "changed": 101 * MIB, "sent": 51 * MIB}
+    live = {"compared": 401 * MIB, "changed": 151 * MIB, "needed": 101 * MIB, "sent": 51 * MIB}
     line = scene.lines(watch, 5, total=800 * MIB, wire_bps=5 * MIB, held_by="speed limit", **live)
     assert line == (
         "mig: Syncing, 30 %; "
         "comparing: 401 MiB of 800 MiB, 80.0 MiB/s, about 5s left, held by the speed limit; "
-        "transferring: 51.0 MiB of 101 MiB changed, 10.0 MiB/s, about 15s left, wire 5.00 MiB/s"
+        "transferring: 51.0 MiB of 101 MiB (151 MiB changed), 10.0 MiB/s, about 15s left, "
+        "wire 5.00 MiB/s"
     )
 
 
@@ -245,7 +246,7 @@ def terminal(
 def test_bars_are_drawn_on_a_terminal_and_the_cursor_comes_back(smc: Cli, large_disk: Path) -> None:
     smc.slow_job(large_disk)
     with terminal(smc.home, "job", "wait", "mig") as screen:
-        seen = screen.until(lambda text: re.search(r"Transferring\s+\S*━\S*─.* changed", text))
+        seen = screen.until(lambda text: re.search(r"Transferring\s+\S*━\S*─.* of", text))
         assert "\x1b[?25l" in seen
         screen.process.send_signal(signal.SIGTERM)
         assert screen.end() == 143
@@ -255,7 +256,7 @@ def test_bars_are_drawn_on_a_terminal_and_the_cursor_comes_back(smc: Cli, large_
 def test_bars_of_ascii(smc: Cli, large_disk: Path) -> None:
     smc.slow_job(large_disk)
     with terminal(smc.home, "job", "wait", "mig", "--ascii") as screen:
-        seen = screen.until(lambda text: re.search(r"Transferring\s+\S*#\S*-.* changed", text))
+        seen = screen.until(lambda text: re.search(r"Transferring\s+\S*#\S*-.* of", text))
         assert seen.isascii()
 
 

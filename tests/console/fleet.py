@@ -32,6 +32,7 @@ COMPARING = {
     "total": 400 * GIB,
     "compared": 72 * GIB,
     "changed": GIB,
+    "needed": GIB,
     "sent": GIB,
     "wire": GIB // 2,
 }
@@ -229,12 +230,12 @@ DRILL: dict[str, Any] = {
 def detailed(fleet: Fleet, job: Job) -> Job:
     """Give a running job all that its details can show; return it."""
     disks = [
-        {"index": 0, "total": 80 * GIB, "compared": 60 * GIB, "changed": GIB, "sent": GIB // 2},
-        {"index": 1, "total": 320 * GIB, "compared": 12 * GIB, "changed": 2 * GIB, "sent": GIB},
+        {"index": 0, "total": 80 * GIB, "compared": 60 * GIB, "needed": GIB, "sent": GIB // 2},
+        {"index": 1, "total": 320 * GIB, "compared": 12 * GIB, "needed": 2 * GIB, "sent": GIB},
     ]
     live = {
-        **TRANSFERRING, "wire_bps": 182 * MIB, "changed": 3 * GIB, "sent": 3 * GIB // 2,
-        "wire": GIB, "disks": disks,
+        **TRANSFERRING, "wire_bps": 182 * MIB, "changed": 3 * GIB, "needed": 3 * GIB,
+        "sent": 3 * GIB // 2, "wire": GIB, "disks": disks,
     }  # fmt: skip
     (first, *_) = fleet.writer.runs(job.id)
     failed = replace(

@@ -63,14 +63,18 @@ def test_bars_name_what_holds_them_first():
     live = {**TRANSFERRING, "wire_bps": 182 * MIB, "sent": GIB // 2}
     by_link = detail.bars(job_in(SYNCING, live=live), None, 100, PLAIN, 4)
     assert " 18% ###" in text(by_link[:1])
-    assert "182 MiB/s, held by the link, 512 MiB of 1.00 GiB changed" in text(by_link[1:])
+    assert "182 MiB/s, held by the link, 512 MiB of 1.00 GiB" in text(by_link[1:])
     assert detail.bars(job_in(SYNCING), None, 100, DRAWN, 4) == []
-    nothing = detail.bars(job_in(SYNCING, live={**live, "changed": 0}), None, 100, DRAWN, 4)
+    nothing = detail.bars(
+        job_in(SYNCING, live={**live, "changed": 0, "needed": 0}), None, 100, DRAWN, 4
+    )
     assert "nothing found changed so far" in text(nothing)
+    twin = detail.bars(job_in(SYNCING, live={**live, "needed": 0}), None, 100, DRAWN, 4)
+    assert "all of 1.00 GiB stored already" in text(twin)
 
 
 def disk(index: int) -> dict[str, int]:
-    return {"index": index, "total": GIB, "compared": GIB // 2, "changed": GIB, "sent": 0}
+    return {"index": index, "total": GIB, "compared": GIB // 2, "needed": GIB, "sent": 0}
 
 
 def test_disks_have_their_names_and_are_not_endless():

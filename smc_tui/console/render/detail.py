@@ -118,7 +118,7 @@ def bars(job: Job, source: Source | None, columns: int, glyphs: Glyphs, disks: i
     """
     live = job.live
     total, compared = number(live, "total"), number(live, "compared")
-    changed, sent = number(live, "changed"), number(live, "sent")
+    changed, needed, sent = (number(live, name) for name in ("changed", "needed", "sent"))
     if total <= 0:
         return []
     held = printable(str(live.get("held_by") or ""))
@@ -126,12 +126,14 @@ def bars(job: Job, source: Source | None, columns: int, glyphs: Glyphs, disks: i
     read, wire = _speed(live, "read_bps"), _speed(live, "wire_bps")
     by = f"held by the {held}" if held else ""
     told = f"{bytes_text(compared)} of {bytes_text(total)}"
-    moved = f"{bytes_text(sent)} of {bytes_text(changed)} changed"
-    found = moved if changed else "nothing found changed so far"
+    found = f"{bytes_text(sent)} of {bytes_text(needed)}"
+    if not needed:
+        known = f"all of {bytes_text(changed)} stored already"
+        found = known if changed else "nothing found changed so far"
     # What changes and what matters first: the end of a line is what a narrow one loses.
     reading = _joined(read, "" if by_link else by, told)
     sending = _joined(wire, by if by_link else "", found)
-    done = sent / changed if changed else 0.0
+    done = sent / needed if needed else 0.0
     tones = (Tone.DIM, Tone.BUSY) if by_link else (Tone.BUSY, Tone.DIM)
     lines = [
         _bar("Comparing", compared / total, reading, columns, glyphs, tones[0]),
@@ -160,10 +162,10 @@ def _disks(
     for disk in found[:most]:
         index, total = int(number(disk, "index")), number(disk, "total")
         name = names.get(index, f"disk {index}")
-        compared, sent, changed = (number(disk, key) for key in ("compared", "sent", "changed"))
+        compared, sent, needed = (number(disk, key) for key in ("compared", "sent", "needed"))
         text = f"{bytes_text(compared)} of {bytes_text(total)}"
-        if changed:
-            text += f"; sent {bytes_text(sent)} of {bytes_text(changed)}"
+        if needed:
+            text += f"; sent {bytes_text(sent)} of {bytes_text(needed)}"
         share = compared / total if total else 0.0
         lines.append(_bar(f"  {name}", share, text, columns, glyphs, Tone.DIM))
     if len(found) > most:
@@ -201,10 +203,10 @@ def pace(job: Job, run: Run | None, columns: int, glyphs: Glyphs, now: float) ->
     parts = [f"limit {limit} Mbit/s" if limit else "no limit"]
     if run is not None and run.seconds >= 1 and run.counters.wire:
         parts.append(f"avg {rate_text(run.counters.wire / run.seconds)}")
-    compared, sent = number(job.live, "compared"), number(job.live, "sent")
+    compared, needed, sent = (number(job.live, key) for key in ("compared", "needed", "sent"))
     if compared:
-        # Rounded down: what was sent is not to be told as saved.
-        parts.append(f"not sent again {max(0, int(100 * (1 - sent / compared)))} %")
+        # Rounded down: what has to be sent is not to be told as saved.
+        parts.append(f"not sent again {max(0, int(100 * (1 - needed / compared)))} %")
     wire = number(job.live, "wire")
     if sent and wire and sent / wire >= 1.05:
         parts.append(f"compressed {sent / wire:.1f}x")
