@@ -44,7 +44,8 @@ def show(session: Session) -> int:
 def _document(reading: config.Reading, home: Path, running: dict[str, Any] | None) -> Document:
     mine = changed(reading.usable())
     different = set() if running is None else {
-        key for key in (*mine, *running) if key != "home" and mine.get(key) != running.get(key)
+        key for key in (*mine, *running)
+        if _BY_KEY[key].of_engine and mine.get(key) != running.get(key)
     }  # fmt: skip
     return {
         "file": str(reading.path),

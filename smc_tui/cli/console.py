@@ -13,11 +13,13 @@ from functools import partial
 
 import click
 
+from smc_tui import config
 from smc_tui.cli.grammar import Verb
 from smc_tui.cli.session import Session
 from smc_tui.console.options import THEME_NAMES, Options, settle_environment
 from smc_tui.jobstore import JobStore
 from smc_tui.model.errors import SmcError
+from smc_tui.model.options import ALWAYS, AUTO
 
 
 @click.command("console", cls=Verb, short_help="Open the console (smc-tui alone does that, too).")
@@ -62,24 +64,40 @@ def open_console(
     """Open the console and return the exit status when it is left.
 
     Raises:
-        SmcError: Home.*, JobStore.*, Engine.*.
+        SmcError: Home.*, JobStore.*, Engine.*; Config.* with its file and line.
     """
+    configured = session.config
     options = Options(
-        ascii=session.out.ascii,
+        ascii=session.out.ascii or configured.ascii == ALWAYS,
         read_only=read_only,
-        theme=THEME_NAMES[theme] if theme else "",
+        theme=THEME_NAMES.get(theme or configured.theme, ""),
+        keys=configured.chosen_keys,
         back=_back(session),
+        config=configured,
     )
+    if mouse is None and configured.mouse != AUTO:
+        mouse = configured.mouse == ALWAYS
     may_start = session.may_start and not read_only
     store = _store(session, may_start)
     settle_environment(options)
+    from smc_tui.console.keymap import Keymap
     from smc_tui.console.render.story import farewell
     from smc_tui.console.start import run
 
+    try:
+        Keymap(options.keys)
+    except SmcError as error:
+        raise SmcError(error.code, f"{_origin(session)}: {error.detail}") from None
     status, last = run(store, options, mouse, partial(_start, session) if may_start else None)
     if status == 0:
         session.out.talk(farewell(last, options.back))
     return status
+
+
+def _origin(session: Session) -> str:
+    """Return where the keys are configured."""
+    reading = config.read(session.flags, session.config_given, located=True)
+    return next(each.origin for each in reading.values if each.option.name == "keys")
 
 
 def _store(session: Session, may_start: bool) -> JobStore:

@@ -31,6 +31,7 @@ from smc_tui.cli.session import Deadline, Session
 from smc_tui.cli.target import Target
 from smc_tui.model import settings
 from smc_tui.model.actions import ActionId
+from smc_tui.model.consequences import Choice
 from smc_tui.model.errors import SmcError
 from smc_tui.model.units import parse_instant, rfc3339
 
@@ -149,7 +150,8 @@ def modify(session: Session, /, ref: str, timeout: float | None, **given: Any) -
     args = checked(given)
     if not args:
         raise SmcError("InvalidParameter.Missing", "what to modify; see smc-tui job modify --help")
-    carry_out(session, ActionId.MODIFY, ref, args, wait=True, timeout=timeout)
+    choice = Choice(keep=settings.keep(args["keep"]) if "keep" in args else None)
+    carry_out(session, ActionId.MODIFY, ref, args, wait=True, timeout=timeout, choice=choice)
 
 
 @noun.command("wait", short_help="Wait until a job has a status.")

@@ -30,8 +30,14 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
     "number": (int, float),
+    "object": (dict,),
 }
-_WORDS = {"string": "a text", "integer": "a whole number", "number": "a number"}
+_WORDS = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "object": "a table",
+}
 #: What TOML's integers are; Python's have no end, and some cannot even be printed.
 _LARGEST = 2**63
 #: Faults whose lines are looked for, and that an error's facts have.

@@ -13,7 +13,7 @@ from typing import Any
 
 from smc_tui.console.dialogs.fields import Field
 from smc_tui.console.dialogs.question import Ask, Question
-from smc_tui.model import settings
+from smc_tui.model import changes, settings
 from smc_tui.model.actions import ACTIONS, Action, ActionId, Friction
 from smc_tui.model.consequences import Choice, Facts, consequences, of_source
 from smc_tui.model.errors import SmcError
@@ -47,7 +47,7 @@ def fields(action: ActionId, job: Job) -> Sequence[Field]:
         case ActionId.COMPLETE:
             return (Field("last_sync", "Perform One Last Synchronization", True),)
         case ActionId.MODIFY:
-            return (
+            settable = (
                 Field("name", "Name", job.name, settings.name, "2 to 128 characters"),
                 Field("description", "Description", job.description, settings.description),
                 Field("limit_mbit", "Speed limit, Mbit/s", str(chosen.limit_mbit), settings.limit,
@@ -56,7 +56,9 @@ def fields(action: ActionId, job: Job) -> Sequence[Field]:
                       "auto, or 0 to 10"),
                 Field("valid", "Valid time", "", settings.valid, "7d to 90d from its creation",
                       optional=True),
+                keep,
             )  # fmt: skip
+            return [field for field in settable if changes.refusal(field.key, job) is None]
     return ()
 
 
@@ -69,15 +71,17 @@ def question(
         action: which one.
         facts: the job, and what is known of it.
         given: what was chosen already: fields begin with it, and where nothing but
-            fields would be asked, nothing is.
+            fields would be asked, nothing is, unless something goes with it.
     """
     row, job = ACTIONS[action], facts.job
     chosen = [begun(field, given) for field in fields(action, job)]
-    if row.friction is Friction.NONE and (given or not chosen):
+    found = consequences(action, facts, _choice(given, job))
+    asks = (found is not None and found.goes) if given else chosen
+    if row.friction is Friction.NONE and not asks:
         return None
     act, keep = buttons(action)
     return Question(
-        title=f"{row.label}: {job.name}",
+        title=f"{title(action)}: {job.name}",
         lines=told(action, facts, {field.key: field.value for field in chosen}),
         act=act,
         keep=keep,
@@ -87,6 +91,15 @@ def question(
             row, [job], arguments(action, job, {field.key: field.value for field in chosen})
         ),
     )
+
+
+#: Where SMC's dialog has another title than the action that opens it.
+_TITLES = {ActionId.COMPLETE: "Complete Incremental Job"}
+
+
+def title(action: ActionId) -> str:
+    """Return the title of an action's dialog, in SMC's words."""
+    return _TITLES.get(action, ACTIONS[action].label)
 
 
 def begun(field: Field, given: Mapping[str, Any]) -> Field:
@@ -101,21 +114,23 @@ def buttons(action: ActionId) -> tuple[str, str]:
 
 def told(action: ActionId, facts: Facts, answers: Mapping[str, Any]) -> list[str]:
     """Return the consequences of an action as the fields stand."""
-    found = consequences(action, facts, _choice(answers))
+    found = consequences(action, facts, _choice(answers, facts.job))
     return found.lines if found else []
 
 
-def _choice(answers: Mapping[str, Any]) -> Choice:
+def _choice(answers: Mapping[str, Any], job: Job) -> Choice:
     def number(key: str, check: Any) -> int | None:
         try:
             return int(check(answers[key])) if key in answers else None
         except SmcError:
             return None
 
+    keep = number("keep", settings.keep)
     return Choice(
         last_sync=answers.get("last_sync") is True,
         interval=number("interval", settings.interval),
-        keep=number("keep", settings.keep),
+        # A field that was left as it is takes no image that would not go anyway.
+        keep=None if keep == job.settings.keep else keep,
     )
 
 
@@ -135,10 +150,12 @@ def command(action: Action, jobs: Sequence[Job], args: Mapping[str, Any]) -> str
     if action.id is ActionId.MODIFY and len(jobs) > 1:
         names = ["EACH"]  # one job a command
     words = ["smc-tui", "job", action.verb.partition(".")[2], *names]
+    if action.id is ActionId.SET_INTERVAL and "interval" in args:
+        words.append(str(args["interval"]))
     for key, value in args.items():
-        if key == "interval" and action.id is ActionId.SET_INTERVAL:
-            words.append(str(value))
-        elif value is True:
+        if key == "interval":
+            continue
+        if value is True:
             words.append(f"--{key.replace('_', '-')}")
         elif value is not False:
             words += [f"--{key.removesuffix('_mbit').replace('_', '-')}", str(value)]

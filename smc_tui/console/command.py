@@ -134,6 +134,7 @@ _OPTIONS: Mapping[ActionId, Options] = {
         "--limit": ("limit_mbit", settings.limit),
         "--compression": ("compression", settings.compression),
         "--valid": ("valid", settings.valid),
+        "--keep": _KEEP,
     },
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from smc_tui.model.actions import ActionId
+from smc_tui.model.actions import ACTIONS, ActionId
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +32,27 @@ class Key:
     hint: bool = False
 
 
-def _job(action: ActionId, key: str, text: str) -> Key:
-    return Key(f"job.{action}", key, f"act('{action}')", text, key)
+def _job(action: ActionId, key: str) -> Key:
+    return Key(f"job.{action}", key, f"act('{action}')", ACTIONS[action].label, key)
 
 
 #: What is done to the job under the cursor, or to those marked.
 JOB_KEYS: dict[ActionId, Key] = {
-    ActionId.START: _job(ActionId.START, "o", "start the job"),
-    ActionId.SYNC: _job(ActionId.SYNC, "m", "synchronise now"),
-    ActionId.SET_INTERVAL: _job(ActionId.SET_INTERVAL, "s", "automatic synchronisation"),
-    ActionId.PAUSE: _job(ActionId.PAUSE, "p", "pause"),
-    ActionId.TROUBLESHOOT: _job(ActionId.TROUBLESHOOT, "t", "troubleshoot errors"),
-    ActionId.VIEW_REPORT: _job(ActionId.VIEW_REPORT, "r", "report"),
-    ActionId.VIEW_DRILL: _job(ActionId.VIEW_DRILL, "d", "drill report"),
-    ActionId.MODIFY: _job(ActionId.MODIFY, "e", "modify"),
-    ActionId.CREATE_INSTANCE: _job(ActionId.CREATE_INSTANCE, "i", "create an instance"),
-    ActionId.RETRY: _job(ActionId.RETRY, "R", "retry"),
-    ActionId.RETRY_DRILL: _job(ActionId.RETRY_DRILL, "D", "run the migration drill"),
-    ActionId.VERIFY_RESULT: _job(ActionId.VERIFY_RESULT, "V", "verify the result"),
-    ActionId.COMPLETE: _job(ActionId.COMPLETE, "C", "complete (cut over)"),
-    ActionId.RELEASE: _job(ActionId.RELEASE, "E", "release the intermediate resource"),
-    ActionId.CANCEL: _job(ActionId.CANCEL, "X", "cancel the job"),
+    ActionId.START: _job(ActionId.START, "o"),
+    ActionId.SYNC: _job(ActionId.SYNC, "m"),
+    ActionId.SET_INTERVAL: _job(ActionId.SET_INTERVAL, "s"),
+    ActionId.PAUSE: _job(ActionId.PAUSE, "p"),
+    ActionId.TROUBLESHOOT: _job(ActionId.TROUBLESHOOT, "t"),
+    ActionId.VIEW_REPORT: _job(ActionId.VIEW_REPORT, "r"),
+    ActionId.VIEW_DRILL: _job(ActionId.VIEW_DRILL, "d"),
+    ActionId.MODIFY: _job(ActionId.MODIFY, "e"),
+    ActionId.CREATE_INSTANCE: _job(ActionId.CREATE_INSTANCE, "i"),
+    ActionId.RETRY: _job(ActionId.RETRY, "R"),
+    ActionId.RETRY_DRILL: _job(ActionId.RETRY_DRILL, "D"),
+    ActionId.VERIFY_RESULT: _job(ActionId.VERIFY_RESULT, "V"),
+    ActionId.COMPLETE: _job(ActionId.COMPLETE, "C"),
+    ActionId.RELEASE: _job(ActionId.RELEASE, "E"),
+    ActionId.CANCEL: _job(ActionId.CANCEL, "X"),
 }
 
 _ACTIONS = Key("page.actions", "a", "actions", "actions of the row", "a", True)

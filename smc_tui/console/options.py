@@ -11,16 +11,16 @@ import os
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 
-from smc_tui.model.options import Config
+from smc_tui.model.options import THEMES, Config
 
 #: What a person calls a theme -> Textual's name of it.
-THEME_NAMES: Mapping[str, str] = {
-    "dark": "smc-dark",
-    "light": "smc-light",
-    "contrast": "smc-contrast",
-    "16": "ansi-dark",
-    "16-light": "ansi-light",
-}
+THEME_NAMES: Mapping[str, str] = dict(
+    zip(
+        THEMES,
+        ("smc-dark", "smc-light", "smc-contrast", "ansi-dark", "ansi-light"),
+        strict=True,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ OVER_SSH = "over SSH"
 LOCAL = "this host"
 
 #: Which fields are for one kind of source alone.
-_KINDS = {"address": OVER_SSH, "config": OVER_SSH, "paths": LOCAL}
+_KINDS = {"address": OVER_SSH, "config": OVER_SSH, "disks": OVER_SSH, "paths": LOCAL}
 
 
 def import_fields() -> list[Field]:
@@ -37,6 +37,9 @@ def import_fields() -> list[Field]:
         Field("name", "Name", "", settings.name, "2 to 128 characters"),
         Field("address", "SSH address", "", addresses.address, "[USER@]HOST[:PORT]"),
         Field("config", "SSH config", "", _config, "a file; empty: your own", optional=True),
+        Field(
+            "disks", "Disks", "", server_paths, "empty: all; or /dev/sda /dev/sdb", optional=True
+        ),
         Field("paths", "Disks", "", local_paths, "their paths, a space between"),
         Field("description", "Description", "", settings.description, "one line"),
         Field("tags", "Tags", "", tags, "such as wave-1 env=prod"),
@@ -61,13 +64,27 @@ def local_paths(text: str) -> list[str]:
     Raises:
         SmcError: InvalidParameter.Path, InvalidParameter.Missing, DataDisk.DuplicateIndex.
     """
+    paths = _paths(text, lambda word: str(Path(word).expanduser().absolute()))
+    if not paths:
+        raise SmcError("InvalidParameter.Missing", "a local source needs the path of a disk")
+    return paths
+
+
+def server_paths(text: str) -> list[str]:
+    """Return the paths of a line as a server has them: absolute already.
+
+    Raises:
+        SmcError: InvalidParameter.Path, DataDisk.DuplicateIndex.
+    """
+    return _paths(text, str)
+
+
+def _paths(text: str, whole: Callable[[str], str]) -> list[str]:
     try:
         words = shlex.split(text)
     except ValueError as error:
         raise SmcError("InvalidParameter.Path", str(error)) from None
-    if not words:
-        raise SmcError("InvalidParameter.Missing", "a local source needs the path of a disk")
-    paths = [settings.absolute(str(Path(word).expanduser().absolute())) for word in words]
+    paths = [settings.absolute(whole(word)) for word in words]
     if len(set(paths)) < len(paths):
         raise SmcError("DataDisk.DuplicateIndex", "the same disk is named twice")
     return paths
@@ -87,7 +104,7 @@ def import_args(answers: Answers, disks: Sequence[str] = ()) -> dict[str, Any]:
 
     Args:
         answers: what the fields say.
-        disks: paths of the disks to take; none: all of a server, all that are named here.
+        disks: paths of the disks to take; none: those that the fields name.
 
     Raises:
         SmcError: what a field says is not allowed.
@@ -97,12 +114,27 @@ def import_args(answers: Answers, disks: Sequence[str] = ()) -> dict[str, Any]:
         target, port = addresses.address(answers["address"])
         config = _config(answers["config"]) if answers["config"] else None
         args["ssh"] = {"target": target, "port": port, "config": config}
+        args["paths"] = list(disks) or server_paths(answers["disks"])
     elif not disks:
         args["paths"] = local_paths(answers["paths"])
     for key, value in (("description", answers["description"]), ("tags", tags(answers["tags"]))):
         if value:
             args[key] = value
     return args
+
+
+#: What is wrong where the name is, and what where the disks are; the rest is the address.
+_NAME_FAULTS = ("SourceServerName.", "InvalidParameter.Name")
+_DISK_FAULTS = ("Disk.", "DataDisk.", "SystemDisk.")
+
+
+def at_fault(error: SmcError, answers: Answers) -> str:
+    """Return the field that a refused import is most likely mended in."""
+    if error.code.startswith(_NAME_FAULTS):
+        return "name"
+    if answers["kind"] == LOCAL:
+        return "paths"
+    return "disks" if error.code.startswith(_DISK_FAULTS) else "address"
 
 
 def import_command(
@@ -113,27 +145,30 @@ def import_command(
     Args:
         program: how the command line is called.
         answers: what the fields say, right or wrong.
-        disks: paths of the disks to take.
+        disks: paths of the disks to take; none: those that the fields name.
         accept_key: the fingerprint that was accepted.
     """
     words = ["source", "import", answers["name"] or "NAME"]
     if answers["kind"] == OVER_SSH:
         words += ["--ssh", answers["address"] or "HOST"]
-        words += [word for disk in disks for word in ("--disk", disk)]
+        named = disks or _named(server_paths, answers["disks"])
+        words += [word for disk in named for word in ("--disk", disk)]
         words += _option("--ssh-config", answers["config"])
         words += _option("--accept-key", accept_key)
     else:
-        words += [word for path in disks or _shown_paths(answers) for word in ("--local", path)]
+        named = disks or _named(local_paths, answers["paths"]) or ["PATH"]
+        words += [word for path in named for word in ("--local", path)]
     words += _option("--description", answers["description"])
     words += [word for tag in answers["tags"].split() for word in ("--tag", tag)]
     return f"{program} {shlex.join(words)}"
 
 
-def _shown_paths(answers: Answers) -> list[str]:
+def _named(paths: Callable[[str], list[str]], text: str) -> list[str]:
+    """Return the paths that a field names, none while they are wrong."""
     try:
-        return local_paths(answers["paths"])
+        return paths(text)
     except SmcError:
-        return ["PATH"]
+        return []
 
 
 def _option(name: str, value: str) -> list[str]:

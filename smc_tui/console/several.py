@@ -54,12 +54,13 @@ def fields(chosen: Group) -> list[Field]:
 
     A field that is left empty leaves each job as it is.
     """
-    own = [acts.fields(chosen.action, job) for job in chosen.jobs]
+    own = [{each.key: each for each in acts.fields(chosen.action, job)} for job in chosen.jobs]
     found = []
-    for alike in zip(*own, strict=True):
-        first = alike[0]
-        if first.key in _OWN:
+    for key, first in own[0].items():
+        # What some of them cannot have now is nothing to choose for all.
+        if key in _OWN or not all(key in each for each in own):
             continue
+        alike = [each[key] for each in own]
         if not isinstance(first.value, bool) and any(each.value != first.value for each in alike):
             first = replace(first, value="", optional=True, limits=f"{first.limits}; empty: as is")
         found.append(first)
@@ -81,7 +82,7 @@ def question(
     act, keep = acts.buttons(chosen.action)
     typed = row.friction is not Friction.NONE
     return Question(
-        title=f"{row.label}: {count} jobs",
+        title=f"{acts.title(chosen.action)}: {count} jobs",
         lines=told(chosen, facts, {field.key: field.value for field in asked}),
         act=act,
         keep=keep,

@@ -8,7 +8,8 @@ from a TOML file, the environment and flags, each stronger than the one before.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
@@ -56,6 +57,45 @@ def _folder(value: Any) -> str:
     return value
 
 
+#: What a person calls the console's themes; 16 and 16-light are the terminal's own colours.
+THEMES = ("dark", "light", "contrast", "16", "16-light")
+AUTO, ALWAYS, NEVER = "auto", "always", "never"
+
+
+def _one_of(*words: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if value not in words:
+            raise SmcError("Config.Invalid", f"{value!r} is none of: {', '.join(words)}")
+        return str(value)
+
+    return check
+
+
+def _keys(value: Any) -> str:
+    """Check keys by the ids of what they do, as a table or a text; returned as a text."""
+    if isinstance(value, dict):
+        chosen = dict(_flat(value))
+    else:
+        pairs = [word.partition("=") for word in str(value).split()]
+        chosen = {identity: key if equals else None for identity, equals, key in pairs}
+    for identity, key in chosen.items():
+        named = re.fullmatch(r"[a-z0-9.-]+", identity)
+        if not named or not isinstance(key, str) or len(key.split()) != 1:
+            raise SmcError(
+                "Config.Invalid", f'{identity or key!r} has no key such as job.sync = "ctrl+s"'
+            )
+    return " ".join(f"{identity}={key}" for identity, key in chosen.items())
+
+
+def _flat(table: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield ids and keys: TOML takes job.sync for a table in a table."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
 def _whole(low: int, high: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": low, "maximum": high}
 
@@ -77,6 +117,11 @@ class Config:
     home: str = _option(
         "home", "", _folder, {"type": "string", "format": "path"},
         "Home folder; empty: smc-tui in the XDG state folder. Weaker than --home.",
+    )  # fmt: skip
+    keys: str = _option(
+        "keys", "", _keys,
+        {"type": ["string", "object"], "additionalProperties": {"type": ["string", "object"]}},
+        "Keys of the console by the ids that its help tells; in a file a table [keys].",
     )  # fmt: skip
     syncs_at_once: int = _option(
         "engine.syncs_at_once", 4, _count(1, 64), _whole(1, 64),
@@ -133,6 +178,23 @@ class Config:
         "defaults.drill", "before", settings.drill, {"enum": ["before", "only", "off"]},
         "Migration drill of a new job: before, only or off.",
     )  # fmt: skip
+    theme: str = _option(
+        "console.theme", AUTO, _one_of(AUTO, *THEMES), {"enum": [AUTO, *THEMES]},
+        "Colours of the console; auto: what fits the terminal. Weaker than --theme.",
+    )  # fmt: skip
+    ascii: str = _option(
+        "console.ascii", AUTO, _one_of(AUTO, ALWAYS), {"enum": [AUTO, ALWAYS]},
+        "Draw the console with ASCII alone; auto: where the locale has nothing else.",
+    )  # fmt: skip
+    mouse: str = _option(
+        "console.mouse", AUTO, _one_of(AUTO, ALWAYS, NEVER), {"enum": [AUTO, ALWAYS, NEVER]},
+        "Take the mouse in the console; auto: not over SSH. Weaker than --mouse.",
+    )  # fmt: skip
+
+    @property
+    def chosen_keys(self) -> dict[str, str]:
+        """Keys of the console by their ids."""
+        return dict(pair.split("=", 1) for pair in self.keys.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +207,11 @@ class Option:
     check: Callable[[Any], Any]
     schema: dict[str, Any]
     text: str
+
+    @property
+    def of_engine(self) -> bool:
+        """Whether it is the engine that heeds it: others are the console's, or every command's."""
+        return self.key not in ("home", "keys") and not self.key.startswith("console.")
 
     @property
     def environment(self) -> str:

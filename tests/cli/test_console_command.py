@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from smc_tui.cli import console
+from smc_tui.cli.session import Session
 from smc_tui.console.options import Options, chosen_theme, settle_environment
+from smc_tui.model.errors import SmcError
 from tests.cli.conftest import ROOT, Cli
 
 
@@ -76,3 +82,62 @@ def test_a_theme_left_in_the_environment_is_not_taken() -> None:
     environment["NO_COLOR"] = "1"
     settle_environment(Options(), environment)
     assert environment["TEXTUAL_THEME"] == "ansi-dark"
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Options, Any]]:
+    """Return what opens a console with a configuration, up to where it takes the terminal."""
+    from smc_tui.console import start
+
+    seen: list[tuple[Options, Any]] = []
+
+    def run(store: Any, options: Options, mouse: bool | None, *_: Any) -> tuple[int, None]:
+        store.close()
+        seen.append((options, mouse))
+        return 1, None
+
+    monkeypatch.setattr(start, "run", run)
+    monkeypatch.delenv("TEXTUAL_THEME", raising=False)
+
+    def open_it(text: str, **given: Any) -> tuple[Options, Any]:
+        file = tmp_path / "config.toml"
+        file.write_text(text, encoding="utf-8")
+        session = Session()
+        session.may_start = False
+        for option, value in (("home", tmp_path / "home"), ("config", file)):
+            session.choose(option, str(value))
+        console.open_console(session, **given)
+        return seen.pop()
+
+    return open_it
+
+
+def test_the_configuration_reaches_it(opened: Callable[..., tuple[Options, Any]]) -> None:
+    text = (
+        '[console]\ntheme = "light"\nascii = "always"\nmouse = "never"\n[keys]\njob.sync = "f5"\n'
+    )
+    options, mouse = opened(text + "[defaults]\nkeep = 7\n")
+    assert (options.theme, options.ascii, mouse) == ("smc-light", True, False)
+    assert options.keys == {"job.sync": "f5"}
+    assert options.config.keep == 7
+    options, mouse = opened(text, theme="contrast", mouse=True)
+    assert (options.theme, mouse) == ("smc-contrast", True)
+    options, mouse = opened("")
+    assert (options.theme, options.ascii, mouse, options.keys) == ("", False, None, {})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "why"),
+    [
+        ('job.sink = "f5"', "job.sink: there is no such key"),
+        ('job.sync = "ctrl+"', "job.sync: 'ctrl+' is no key"),
+        ('job.sync = "q"', "job.sync: q is the key of app.leave"),
+    ],
+)
+def test_a_wrong_key_is_told_with_its_file_and_line(
+    opened: Callable[..., tuple[Options, Any]], chosen: str, why: str
+) -> None:
+    with pytest.raises(SmcError) as caught:
+        opened(f"[keys]\n{chosen}\n")
+    assert caught.value.code == "Config.Invalid"
+    assert f"config.toml:1: keys: {why}" in caught.value.detail

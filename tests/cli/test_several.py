@@ -118,6 +118,13 @@ def test_intervals_of_several(two: Cli) -> None:
     assert two.json("job", "interval", "mig-a", "9h")["interval"] == 9 * HOUR
 
 
+def test_modify_says_which_images_a_lower_maximum_takes(two: Cli) -> None:
+    (first,) = two.json("job", "show", "mig-a")["images"]
+    told = f"mig-a: images go after the next image, the oldest unused beyond 1: {first['name']}"
+    assert told in two("job", "modify", "mig-a", "--keep", "1").err
+    assert "images go" not in two("job", "modify", "mig-a", "--limit", "5").err
+
+
 def test_a_lower_maximum_says_which_images_go(two: Cli) -> None:
     (first,) = two.json("job", "show", "mig-a")["images"]
     told = f"mig-a: images go after the next image, the oldest unused beyond 1: {first['name']}"

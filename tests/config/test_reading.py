@@ -20,6 +20,8 @@ from smc_tui.model.options import OPTIONS, Config, changed
 #: option -> a value that is not its default, as TOML has it, as a text has it, as it is kept.
 OTHER = {
     "home": ('"/srv/smc"', "/srv/smc", "/srv/smc"),
+    "keys": ('{"job.sync" = "ctrl+s", job.pause = "z"}', "job.sync=ctrl+s job.pause=z",
+             "job.sync=ctrl+s job.pause=z"),
     "engine.syncs_at_once": ("2", "2", 2),
     "retry.attempts": ("0", "0", 0),
     "retry.first_pause": ("7", "7", 7),
@@ -33,7 +35,10 @@ OTHER = {
     "defaults.limit": ("100", "100", 100),
     "defaults.compression": ("3", "3", "3"),
     "defaults.drill": ('"off"', "off", "off"),
-}
+    "console.theme": ('"16-light"', "16-light", "16-light"),
+    "console.ascii": ('"always"', "always", "always"),
+    "console.mouse": ('"never"', "never", "never"),
+}  # fmt: skip
 
 
 def written(folder: Path, text: str) -> Path:
@@ -76,9 +81,10 @@ def test_default_then_file_then_environment_then_flag(tmp_path: Path, key: str) 
     of_environment = value(environ={**nothing, option.environment: text})
     assert (of_environment.value, of_environment.origin) == (kept, option.environment)
     default_text = str(option.shown(option.default))
-    stronger = value(path=path, environ={option.environment: default_text or "/other"})
+    other = default_text or {"keys": "page.copy=c"}.get(key, "/other")
+    stronger = value(path=path, environ={option.environment: other})
     assert stronger.origin == option.environment
-    assert stronger.value == (option.default or "/other" if default_text == "" else option.default)
+    assert stronger.value == (other if default_text == "" else option.default)
     flag = value(path=path, flags={key: text}, environ={option.environment: default_text})
     assert (flag.value, flag.origin) == (kept, "--set")
 
@@ -114,6 +120,15 @@ def test_default_then_file_then_environment_then_flag(tmp_path: Path, key: str) 
          [("cost.currency", ":1", r"'\x1b[2J' is no currency of at most 8 characters")]),
         ("home = 1", [("home", ":1", "1 is not a text")]),
         ('home = "a\\u0000b"', [("home", ":1", "this is no path of a folder")]),
+        ('[console]\ntheme = "pink"', [("console.theme", ":2",
+            "'pink' is none of: auto, dark, light, contrast, 16, 16-light")]),
+        ("console.mouse = true", [("console.mouse", ":1", "true is not a text")]),
+        ("[keys]\njob.sync = 3",
+         [("keys", ":1", "'job.sync' has no key such as job.sync = \"ctrl+s\"")]),
+        ('[keys]\n"a b" = "c"',
+         [("keys", ":1", "'a b' has no key such as job.sync = \"ctrl+s\"")]),
+        ('keys = "job.sync"',
+         [("keys", ":1", "'job.sync' has no key such as job.sync = \"ctrl+s\"")]),
         ("a = \n", [("", ":1", "this is no TOML: Invalid value")]),
         ("[retry]\nattempts = 1\nattempts = 2",
          [("", ":3", "this is no TOML: Cannot overwrite a value")]),
@@ -244,6 +259,11 @@ def test_misspelt_variables_are_told_of_others_are_not() -> None:
 def test_what_was_changed_is_told_by_key() -> None:
     assert changed(Config()) == {}
     assert changed(Config(keep=5, cost_currency="€")) == {"defaults.keep": 5, "cost.currency": "€"}
+
+
+def test_keys_by_their_ids() -> None:
+    assert Config().chosen_keys == {}
+    assert Config(keys="a.b== c=f2,x").chosen_keys == {"a.b": "=", "c": "f2,x"}
 
 
 def test_the_example_says_the_defaults(tmp_path: Path) -> None:

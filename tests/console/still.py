@@ -10,7 +10,7 @@ from typing import Any
 from smc_tui.console import app
 from smc_tui.console.render import health as lines
 from smc_tui.console.render import jobs
-from smc_tui.console.screens import health
+from smc_tui.console.screens import health, new_job
 from smc_tui.jobstore import feed
 from tests.model.samples import NOW
 
@@ -33,4 +33,6 @@ def hold_still(put: Callable[[Any, str, Any], None]) -> None:
         put(module, "time", clock)
     room = lines.Room(500 << 30, 120 << 30, 3 << 20)
     put(health, "_room", lambda console: room)
+    free = SimpleNamespace(f_bavail=120 << 20, f_frsize=1 << 10)
+    put(new_job, "os", SimpleNamespace(statvfs=lambda path: free))
     put(app, "TICK", 3600.0)

@@ -77,6 +77,29 @@ def test_modify(picture: Picture) -> None:
     assert picture("e", size=(80, 24))
 
 
+@pytest.mark.parametrize("size", [(60, 20), (100, 30)])
+def test_import_source(picture: Picture, size: tuple[int, int]) -> None:
+    assert picture("I", "w", "down", *"root", size=size)
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (100, 30)])
+def test_new_job(picture: Picture, size: tuple[int, int]) -> None:
+    assert picture("G", "k", "N", "down", "down", "end", "backspace", size=size)
+
+
+def test_new_job_source(picture: Picture) -> None:
+    assert picture("N", size=(80, 24))
+
+
+@pytest.mark.parametrize("size", [(60, 20), (100, 30)])
+def test_help(picture: Picture, size: tuple[int, int]) -> None:
+    assert picture("question_mark", "s", "y", "n", size=size)
+
+
+def test_command_line(picture: Picture) -> None:
+    assert picture("colon", *"job", "space", "r", "tab", size=(80, 24))
+
+
 def test_resources(picture: Picture) -> None:
     assert picture("dollar_sign")
 

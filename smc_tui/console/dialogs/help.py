@@ -27,8 +27,8 @@ from smc_tui.console.widgets.table import LineTable
 from smc_tui.model.actions import ACTIONS, ActionId
 
 _COLUMNS = (
-    Column("key", "Key", 14),
-    Column("text", "What it does", 24, grows=True),
+    Column("key", "Key", 11),
+    Column("text", "What it does", 41, grows=True),
     Column("why", "Not now", 16, 1, grows=True),
     Column("id", "Id, to remap it by", 19, 2),
 )
@@ -40,7 +40,7 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 #: What the part of an id before its dot is called.
 GROUPS = {
-    "job": "Jobs: the marked ones, else the one under the cursor",
+    "job": "Jobs: the marked ones, or the cursor's",
     "page": "This page",
     "table": "The table",
     "app": "Everywhere",
@@ -116,7 +116,7 @@ class Help(ModalScreen[str | None]):
     DEFAULT_CSS = """
     Help { align: center middle; }
     Help > Vertical {
-        width: 84; max-width: 98%; height: 90%;
+        width: 110; max-width: 98%; height: 90%;
         border: round $primary; background: $surface; padding: 0 1;
     }
     Help Input { height: 1; }

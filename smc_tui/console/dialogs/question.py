@@ -61,7 +61,8 @@ def hanging(lines: Sequence[str], columns: int) -> str:
         label = _LABEL.match(line)
         under = " " * len(label[0]) if label else ""
         room = max(columns, len(under) + 10)
-        broken += textwrap.wrap(line, room, subsequent_indent=under) or [""]
+        # A name that is cut at its hyphen reads as two.
+        broken += textwrap.wrap(line, room, subsequent_indent=under, break_on_hyphens=False) or [""]
     return "\n".join(broken)
 
 
@@ -76,7 +77,9 @@ class Ask(ModalScreen[Answers | None]):
     }
     Ask .title { text-style: bold; }
     Ask .command { color: $text-muted; }
-    Ask Horizontal { height: auto; margin-top: 1; }
+    Ask FieldRow { height: auto; }
+    Ask FieldRow Label { width: 26; }
+    Ask .buttons { height: auto; margin-top: 1; }
     Ask Button { margin-right: 2; }
     """
 
@@ -104,7 +107,7 @@ class Ask(ModalScreen[Answers | None]):
                 yield Input(id="name", compact=True)
             if question.command:
                 yield Static(question.command, classes="command", markup=False, id="command")
-            with Horizontal():
+            with Horizontal(classes="buttons"):
                 yield Button(question.keep, id="keep", compact=True)
                 yield Button(
                     question.act, id="act", variant="error" if question.name else "primary",

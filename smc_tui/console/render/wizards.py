@@ -201,11 +201,13 @@ _TONES = {
 
 
 def drill_lines(report: Mapping[str, Any], most: int = MOST_ITEMS) -> list[Line]:
-    """Return a drill's report: its result, then what it found, the worst first.
+    """Return a drill's report: its result, then what is not in order, the worst first.
+
+    Items with one finding are one line; those that passed are only counted.
 
     Args:
         report: as it is kept with the job; strange ones are told as such.
-        most: items told; more are counted.
+        most: findings told; more are counted.
     """
     items = [item for item in report.get("items", ()) if isinstance(item, dict)]
     result = shown(str(report.get("result", "?")))
@@ -214,22 +216,21 @@ def drill_lines(report: Mapping[str, Any], most: int = MOST_ITEMS) -> list[Line]
     lines: list[Line] = [
         (Cell(" Drill: "), Cell(result, _TONES.get(result, Tone.PLAIN)), Cell(f"  {told}"))
     ]
-    ordered = sorted(items, key=_badness)
-    for item in ordered[:most]:
-        level = shown(str(item.get("level", "?")))
-        where = shown(f"{item.get('area', '')} {item.get('name', '')}")
-        finding = shown(str(item.get("finding", "")))
-        lines.append(
-            (
-                Cell(f" {level:<12}", _TONES.get(level, Tone.PLAIN)),
-                Cell(f"{where}: "),
-                Cell(finding, Tone.DIM),
-            )
-        )
-        if item.get("advice") and level in _BAD_FIRST[:2]:
-            lines.append((Cell(f"{'':13}do: {shown(str(item['advice']))}"),))
-    if len(ordered) > most:
-        lines.append((Cell(f" and {len(ordered) - most} more", Tone.DIM),))
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for item in sorted(items, key=_badness):
+        if item.get("level") != "Passed":
+            same = tuple(shown(str(item.get(key, ""))) for key in ("level", "area", "finding"))
+            advice = shown(str(item["advice"])) if item.get("advice") else ""
+            alike.setdefault((*same, advice), []).append(shown(str(item.get("name", ""))))
+    for (level, area, finding, advice), names in list(alike.items())[:most]:
+        where = f"{area} {', '.join(names)}: "
+        said = finding.removeprefix(f"{level.lower()}: ")
+        tone = _TONES.get(level, Tone.PLAIN)
+        lines.append((Cell(f" {level:<12}", tone), Cell(where), Cell(said, Tone.DIM)))
+        if advice and level in _BAD_FIRST[:2]:
+            lines.append((Cell(f"{'':13}do: {advice}"),))
+    if len(alike) > most:
+        lines.append((Cell(f" and {len(alike) - most} more", Tone.DIM),))
     return lines
 
 

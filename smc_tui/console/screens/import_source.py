@@ -35,6 +35,7 @@ class ImportSource(Wizard):
         self._given: dict[str, Any] = {}
         self._disks: tuple[str, ...] = ()
         self._accepted = ""
+        self._keys: dict[tuple[str, str], str] = {}
         self._shown_key: SmcError | None = None
         self._request = ""
         self._source: Source | None = None
@@ -127,7 +128,8 @@ class ImportSource(Wizard):
     def action_next(self) -> None:
         """Look at the server; or keep the disks that are marked."""
         if self.step == SERVER and not self.complain():
-            self._given, self._disks, self._accepted = self.answers, (), ""
+            self._given, self._disks = self.answers, ()
+            self._accepted = self._keys.get(self._place, "")
             self._look()
         elif self.step == DISKS and not self._narrowed:
             self._done()
@@ -138,7 +140,13 @@ class ImportSource(Wizard):
         """Accept the host key that is shown, and look again."""
         if self.step == KEY and self._shown_key is not None:
             self._accepted = str(self._shown_key.facts["fingerprint"])
+            self._keys[self._place] = self._accepted
             self._look()
+
+    @property
+    def _place(self) -> tuple[str, str]:
+        """Whose host key it is: another user of the same host is shown the same one."""
+        return self._given["address"].rpartition("@")[2], self._given["config"]
 
     def action_back(self) -> None:
         """Go back to the form, or leave."""
@@ -203,6 +211,9 @@ class ImportSource(Wizard):
     def _fail(self, error: SmcError) -> None:
         self.fault = error
         self.turn_to(SERVER)
+        if self.wrong is None:
+            where = plans.at_fault(error, self._given)
+            self.row(where).take_focus()
 
     def _keep(self, source_id: str) -> None:
         try:

@@ -200,6 +200,7 @@ class JobScreen(Screen[None]):
             self.console.store.runs(job.id),
             snapshot.resources.get(job.id),
             time.time() + snapshot.engine.ahead,
+            self.console.options.config,
         )
 
     def _say(self, text: str, severity: Literal["information", "warning", "error"]) -> None:

@@ -21,7 +21,6 @@ from smc_tui.console.screens.jobscreen import JobScreen
 from smc_tui.console.widgets.lines import Lines
 from smc_tui.console.widgets.table import LineTable
 from smc_tui.model.errors import SmcError
-from smc_tui.model.options import Config
 from smc_tui.model.things import Job, Run, Source
 
 #: Lines of history under the table.
@@ -263,7 +262,7 @@ class MigrationScreen(JobScreen):
         from smc_tui.console.screens.new_job import NewJob
 
         if self.console.may_ask():
-            self.app.push_screen(NewJob(source, Config()))
+            self.app.push_screen(NewJob(source, self.console.options.config))
 
     def stand_on(self, key: str) -> None:
         """Put the cursor on a row, now or as soon as there is one."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from smc_tui.console import plans
 from smc_tui.console.dialogs.fields import Field
 from smc_tui.console.render import wizards
-from smc_tui.console.render.cells import Cell, Line, Tone
+from smc_tui.console.render.cells import Cell, Line, Tone, shown
 from smc_tui.console.render.jobs import Entry, clock, status
 from smc_tui.console.screens.wizard import FIELD_HINTS, Wizard
 from smc_tui.console.widgets.table import LineTable
@@ -124,9 +124,11 @@ class NewJob(Wizard):
             (Cell(f" {job.name} ({job.id}): ", Tone.STRONG), Cell(word.text, word.tone))
         ]
         if job.next_run is not None:
-            lines.append((Cell(f" starts at {clock(job.next_run - snapshot.engine.ahead)}"),))
+            at = clock(job.next_run - snapshot.engine.ahead)
+            what = "starts" if job.status is Status.READY else "next synchronisation"
+            lines.append((Cell(f" {what} at {at}"),))
         if job.phase is Phase.DRILLING and job.live.get("step"):
-            lines.append((Cell(f" looking at {job.live['step']}", Tone.BUSY),))
+            lines.append((Cell(f" {shown(str(job.live['step']))}", Tone.BUSY),))
         elif job.status is Status.RUNNING and job.phase is not Phase.DRILLING:
             lines.append((Cell(f" the migration runs: {job.progress:.0f} %", Tone.BUSY),))
         if job.fault is not None:
