@@ -17,7 +17,7 @@ from smc_tui.cli.tables import Table
 from smc_tui.cli.words import NOTHING, job_status, local, named
 from smc_tui.jobstore.logs import last_lines
 from smc_tui.model import advice
-from smc_tui.model.actions import ACTIONS, Action, ActionId, Subject, refusal
+from smc_tui.model.actions import ACTIONS, Ability, Action, ActionId, Subject, refusal
 from smc_tui.model.consequences import Consequences, Facts, consequences
 from smc_tui.model.documents import (
     Document,
@@ -47,13 +47,14 @@ def actions(session: Session, ref: str) -> None:
     told = {
         row: consequences(row.id, known) for row in ACTIONS.values() if row.subject is Subject.JOB
     }
-    document = {"job": _job(job), "actions": [_action(row, job, told[row]) for row in told]}
+    able = session.store.engine_abilities()
+    document = {"job": _job(job), "actions": [_action(row, job, able, told[row]) for row in told]}
     lines = {str(row.id): found.lines for row, found in told.items() if found is not None}
     session.out.present(document, actions_page(document, lines))
 
 
-def _action(row: Action, job: Job, told: Consequences | None) -> Document:
-    error = refusal(row, job)
+def _action(row: Action, job: Job, able: frozenset[Ability], told: Consequences | None) -> Document:
+    error = refusal(row, job, able)
     return {
         "id": str(row.id),
         "label": row.label,

@@ -33,6 +33,7 @@ from smc_tui.jobstore.home import Home
 from smc_tui.jobstore.requests import Request
 from smc_tui.jobstore.writer import JobWriter
 from smc_tui.model import schedule
+from smc_tui.model.actions import abilities_of
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Move, RunKind, Status
 from smc_tui.model.options import Config, changed
@@ -117,6 +118,7 @@ class Engine:
             self._ledger.event(
                 ENGINE, "engine started", __version__,
                 time_lapse=clock.factor, config=changed(self._context.config),
+                abilities=sorted(abilities_of(self._verbs)),
             )  # fmt: skip
         try:
             await self.recover()

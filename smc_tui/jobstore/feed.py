@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from smc_tui.jobstore import rows
 from smc_tui.jobstore.store import JobStore
+from smc_tui.model.actions import NO_ABILITIES, Ability
 from smc_tui.model.things import Event, Image, Job, Resource, Source
 
 #: Lines of history that a snapshot carries.
@@ -29,6 +30,7 @@ class EngineView:
         alive: whether one serves the home now.
         started: when the last one started, POSIX seconds; None: there was none.
         ahead: seconds that its clock is ahead of this machine's.
+        abilities: what it is able to beyond what every engine is.
         down: when it was first seen not to be there, POSIX seconds of this machine.
     """
 
@@ -38,6 +40,7 @@ class EngineView:
     started: float | None = None
     time_lapse: float = 1.0
     ahead: float = 0.0
+    abilities: frozenset[Ability] = NO_ABILITIES
     down: float | None = None
 
 
@@ -130,8 +133,19 @@ class Feed:
         down = None if alive else self.snapshot.engine.down or time.time()
         if row is None:
             return EngineView(alive, down=down)
-        ahead = max(0.0, row.clock_offset)
-        return EngineView(alive, row.pid, row.version, row.started, row.time_lapse, ahead, down)
+        known = self.snapshot.engine
+        return EngineView(
+            alive,
+            row.pid,
+            row.version,
+            row.started,
+            row.time_lapse,
+            ahead=max(0.0, row.clock_offset),
+            abilities=known.abilities
+            if known.started == row.started
+            else self._store.engine_abilities(),
+            down=down,
+        )
 
     def _rest(self) -> dict[str, object]:
         images = {image.id: image for image in self._store.images()}

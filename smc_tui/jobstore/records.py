@@ -18,6 +18,7 @@ from typing import Any, Self
 from smc_tui.jobstore import rows
 from smc_tui.jobstore.connection import check_version, connect, translated
 from smc_tui.jobstore.home import Home
+from smc_tui.model.actions import Ability
 from smc_tui.model.errors import SmcError
 from smc_tui.model.report import DELETED, LAST, Known
 from smc_tui.model.things import Event, Image, Job, Resource, Run, Source
@@ -266,11 +267,20 @@ class Records:
 
     def engine_config(self) -> dict[str, Any]:
         """Return what the last engine was configured with: values by key, without defaults."""
+        found = self._engine_started().get("config")
+        return found if isinstance(found, dict) else {}
+
+    def engine_abilities(self) -> frozenset[Ability]:
+        """Return what the last engine said that it is able to."""
+        found = self._engine_started().get("abilities")
+        told = found if isinstance(found, list) else []
+        return frozenset(ability for ability in Ability if ability in told)
+
+    def _engine_started(self) -> dict[str, Any]:
         row = self._one(
             "SELECT * FROM events WHERE action = 'engine started' ORDER BY id DESC LIMIT 1"
         )
-        found = rows.event_of(row).facts.get("config") if row is not None else None
-        return found if isinstance(found, dict) else {}
+        return {} if row is None else rows.event_of(row).facts
 
     # Plain SQL, in one place
 

@@ -11,7 +11,7 @@ instances, say) names it in ``needs``; it is then not offered, with that reason.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -227,6 +227,18 @@ BY_VERB: Mapping[str, Action] = MappingProxyType(
 )
 
 NO_ABILITIES: frozenset[Ability] = frozenset()
+
+
+def abilities_of(verbs: Iterable[str]) -> frozenset[Ability]:
+    """Return what an engine that knows these verbs is able to.
+
+    It is able to something when it knows every verb of the actions that need it: what
+    is not there yet is offered by itself, everywhere, from the day on that it is.
+    """
+    known = frozenset(verbs)
+    needed = {ability: {each.verb for each in _TABLE if each.needs is ability} - {""}
+              for ability in Ability}  # fmt: skip
+    return frozenset(ability for ability, all_of in needed.items() if all_of and all_of <= known)
 
 
 def refusal(

@@ -367,3 +367,8 @@ def test_a_run_that_succeeds_shows_that_its_source_is_there(served):
     served.ask("job.start", "web01-1")
     assert served.store.source("web01").state is SourceState.AVAILABLE
     assert served.store.source("web01").fault is None
+
+
+def test_an_engine_says_what_it_is_able_to(served):
+    assert served.store.engine_abilities() == frozenset()
+    assert served.store.events()[0].facts["abilities"] == []

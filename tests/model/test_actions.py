@@ -14,6 +14,7 @@ from smc_tui.model.actions import (
     ActionId,
     Friction,
     Subject,
+    abilities_of,
     offered,
     refusal,
     status_word,
@@ -142,3 +143,11 @@ def test_what_cannot_be_changed_at_all():
     assert set(CHANGEABLE) == set(changes.CHANGEABLE)
     assert changes.refusal("target", JOB).code == "InvalidParameter.Unknown"
     assert changes.refusal("interval", once(JOB)).code == "ReplicationJob.OnceOnly"
+
+
+def test_what_an_engine_is_able_to_is_told_by_its_verbs():
+    needing = {action.verb for action in ACTIONS.values() if action.needs} - {""}
+    assert needing
+    assert abilities_of(BY_VERB) == frozenset(Ability)
+    assert abilities_of(set(BY_VERB) - {min(needing)}) == frozenset()
+    assert abilities_of(()) == frozenset()
