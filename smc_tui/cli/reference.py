@@ -23,6 +23,7 @@ from smc_tui.console.keys import (
     PAGE_KEYS,
     TABLE_KEYS,
     TEXT_KEYS,
+    TROUBLE_KEYS,
     Key,
 )
 from smc_tui.model.catalogue import ExitCode
@@ -35,6 +36,7 @@ KEYS: dict[str, Sequence[Key]] = {
     "on the Server Migration page": PAGE_KEYS,
     "on a job": tuple(JOB_KEYS.values()),
     "on a job's details": DETAIL_KEYS,
+    "in Troubleshoot Errors": TROUBLE_KEYS,
     "on the engine's page": HEALTH_KEYS,
     "in a report or a log": TEXT_KEYS,
 }

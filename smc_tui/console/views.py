@@ -1,0 +1,26 @@
+"""Which page shows what an action that only shows something shows.
+
+Each page is imported when it is opened: a console starts without them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from smc_tui.model.actions import ActionId
+from smc_tui.model.things import Job
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+    from smc_tui.console.app import ConsoleApp
+
+
+def page(action: ActionId, job: Job, console: ConsoleApp) -> Screen[Any] | None:
+    """Return the page that shows it; None: there is none, the command line shows it."""
+    match action:
+        case ActionId.TROUBLESHOOT:
+            from smc_tui.console.screens.troubleshoot import TroubleshootScreen
+
+            return TroubleshootScreen(job)
+    return None
