@@ -259,7 +259,7 @@ def event_table(events: list[Event]) -> Table:
 @click.pass_obj
 def report(session: Session, ref: str, form: str | None) -> None:
     """Write the report: settings, source, runs, images, verifications, drill, events."""
-    from smc_tui.cli.markdown import report_page
+    from smc_tui.model.markdown import report_page
     from smc_tui.model.report import report as report_document
 
     store = session.store
