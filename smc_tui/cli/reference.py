@@ -18,6 +18,7 @@ from smc_tui.cli.tree import EXIT_MEANINGS, SIGNALS, commands, usage
 from smc_tui.console.keys import (
     APP_KEYS,
     DETAIL_KEYS,
+    DRILL_KEYS,
     HEALTH_KEYS,
     JOB_KEYS,
     PAGE_KEYS,
@@ -39,6 +40,7 @@ KEYS: dict[str, Sequence[Key]] = {
     "in Troubleshoot Errors": TROUBLE_KEYS,
     "on the engine's page": HEALTH_KEYS,
     "in a report or a log": TEXT_KEYS,
+    "in a drill's report": DRILL_KEYS,
 }
 
 

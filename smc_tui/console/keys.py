@@ -187,6 +187,12 @@ TEXT_KEYS: tuple[Key, ...] = (
     Key("text.back", "escape", "back", "back", "esc", True),
 )
 
+#: What the report of a migration drill understands.
+DRILL_KEYS: tuple[Key, ...] = (
+    Key("drill.write", "o", "write", "write it to a file", "o", True),
+    Key("drill.back", "escape", "back", "back", "esc", True),
+)
+
 #: Understood everywhere.
 APP_KEYS: tuple[Key, ...] = (
     Key("app.help", "question_mark", "help", "help", "?", True),
@@ -210,6 +216,7 @@ TOGETHER: tuple[tuple[Key, ...], ...] = (
     (*APP_KEYS, *TABLE_KEYS, *DETAIL_KEYS, *JOB_KEYS.values()),
     (*APP_KEYS, *TABLE_KEYS, *TROUBLE_KEYS, *JOB_KEYS.values()),
     (*APP_KEYS, *TEXT_KEYS),
+    (*APP_KEYS, *TABLE_KEYS, *DRILL_KEYS),
     COMMAND_KEYS,
     HELP_KEYS,
 )

@@ -17,10 +17,22 @@ if TYPE_CHECKING:
 
 
 def page(action: ActionId, job: Job, console: ConsoleApp) -> Screen[Any] | None:
-    """Return the page that shows it; None: there is none, the command line shows it."""
+    """Return the page that shows it; None: there is none, the command line shows it.
+
+    Raises:
+        SmcError: JobStore.*, ReplicationJob.NotFound.
+    """
     match action:
         case ActionId.TROUBLESHOOT:
             from smc_tui.console.screens.troubleshoot import TroubleshootScreen
 
             return TroubleshootScreen(job)
+        case ActionId.VIEW_REPORT:
+            from smc_tui.console.screens.report import report_page
+
+            return report_page(console.store, job)
+        case ActionId.VIEW_DRILL:
+            from smc_tui.console.screens.report import DrillScreen
+
+            return DrillScreen(job)
     return None
