@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import click
 
-from smc_tui.cli import markdown
 from smc_tui.cli.chosen import Chosen, choosing
 from smc_tui.cli.grammar import action, only, staying
 from smc_tui.cli.jobnoun import noun
@@ -33,6 +32,7 @@ from smc_tui.model.consequences import NO_CHOICE
 from smc_tui.model.documents import Document
 from smc_tui.model.drill import Level, estimate_rows, summary
 from smc_tui.model.errors import SmcError
+from smc_tui.model.markdown import drill_page
 from smc_tui.model.things import Job
 
 
@@ -59,7 +59,7 @@ def drill(
     job = session.store.job(ref)
     report = _last(job) if last else _made(session, job, Deadline(timeout))
     if as_markdown:
-        session.out.page(markdown_page(report, job.name))
+        session.out.page(drill_page(report, job.name))
     else:
         session.out.present(_told(job, report), page(report, job.name))
     if not last and not session.out.json:
@@ -194,19 +194,3 @@ _ORDER = (Level.CRITICAL, Level.WARNING, Level.NOT_CHECKED, Level.PASSED)
 
 def _badness(item: Document) -> int:
     return _ORDER.index(Level(item["level"]))
-
-
-def markdown_page(report: Document, name: str) -> Iterator[str]:
-    """Yield a report as lines of Markdown."""
-    yield f"# Migration drill of {markdown.escaped(name)}: {report['result']}"
-    yield ""
-    at = markdown.escaped(report["at"])
-    yield f"Made at {at} in {span(report['seconds'])}. {summary(report)}."
-    yield ""
-    keys = ("level", "area", "name", "finding", "threshold", "advice")
-    columns = ("Level", "Where", "Item", "Finding", "Worse if", "What to do")
-    yield from markdown.table(columns, [[item[key] for key in keys] for item in report["items"]])
-    rows = estimate_rows(report)
-    if rows:
-        yield ""
-        yield from markdown.table(("Estimate", "Value"), rows)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,8 +14,8 @@ from smc_tui.cli.pages import fault_lines, field
 from smc_tui.cli.session import Session
 from smc_tui.cli.tables import Table
 from smc_tui.cli.words import NOTHING, job_status, local, named
-from smc_tui.jobstore.logs import last_lines
-from smc_tui.model import advice
+from smc_tui.jobstore.logs import last_lines, log_of
+from smc_tui.model import advice, troubles
 from smc_tui.model.actions import ACTIONS, Ability, Action, ActionId, Subject, refusal
 from smc_tui.model.consequences import Consequences, Facts, consequences
 from smc_tui.model.documents import (
@@ -29,7 +28,7 @@ from smc_tui.model.documents import (
     run_document,
 )
 from smc_tui.model.history import action_words, fact_words, result_words
-from smc_tui.model.things import Event, Fault, Job, Run, Source
+from smc_tui.model.things import Event, Job, Run, Source
 
 _REF_OF_ANY = click.argument("ref", metavar="J")
 
@@ -107,15 +106,15 @@ def errors(session: Session, ref: str) -> None:
     job = store.job(ref)
     known = facts(session, job)
     source = next((each for each in store.sources() if each.id == job.source_id), None)
-    run = _failed_run(job, known)
-    log = _log_of(session, job, run)
+    run = troubles.failed_run(job, known.runs)
+    log = log_of(session.home, job.id, run) if job.fault else None
     document = {
         "job": _job(job),
         "error": _error(job, source, known),
         "run": run_document(run) if run else None,
         "log_file": str(log) if log else None,
         "log": last_lines(log) if log else [],
-        "drill": _critical(job),
+        "drill": troubles.critical(job),
         "source_error": _source_error(source),
         "images_damaged": [image_document(each) for each in known.images if each.fault],
         "earlier": [_earlier(each) for each in known.runs if each.fault and each is not run],
@@ -123,39 +122,10 @@ def errors(session: Session, ref: str) -> None:
     session.out.present(document, errors_page(document))
 
 
-def _failed_run(job: Job, known: Facts) -> Run | None:
-    """Return the run that the job's error is of."""
-    if job.fault is None:
-        return None
-    return next((run for run in reversed(known.runs) if _same(run.fault, job.fault)), None)
-
-
-def _same(one: Fault | None, other: Fault) -> bool:
-    return one is not None and (one.code, one.at) == (other.code, other.at)
-
-
-def _log_of(session: Session, job: Job, run: Run | None) -> Path | None:
-    """Return the log of the failed run, or the newest where no run has failed (a drill)."""
-    if job.fault is None:
-        return None
-    if run is not None:
-        return session.home.run_log(job.id, run.id)
-    try:
-        logs = [path for path in session.home.job_logs(job.id).glob("*.log") if path.is_file()]
-        return max(logs, key=lambda path: path.stat().st_mtime, default=None)
-    except OSError:
-        return None
-
-
 def _error(job: Job, source: Source | None, known: Facts) -> Document | None:
     if job.fault is None:
         return None
-    names = {"job": job.name, "source": job.source_name}
-    if source is not None and source.ssh is not None:
-        names["host"] = source.ssh.target
-    if isinstance(fingerprint := job.fault.facts.get("fingerprint"), str):
-        names["fingerprint"] = fingerprint
-    error = fault_document(job.fault, **names) or {}
+    error = fault_document(job.fault, **troubles.names(job, source)) or {}
     again = consequences(ActionId.RETRY, known)
     if error["resumes"] and again is not None and refusal(ACTIONS[ActionId.RETRY], job) is None:
         error["resumes"] = again.resumes
@@ -169,12 +139,6 @@ def _commands(job: Job, next_step: str) -> list[str]:
     if refusal(ACTIONS[ActionId.RETRY], job) is None and retry not in found:
         found.append(retry)
     return found
-
-
-def _critical(job: Job) -> list[Document]:
-    """Return the items of the latest drill that keep the job from going on."""
-    items = job.drill_report.get("items", [])
-    return [item for item in items if isinstance(item, dict) and item.get("level") == "Critical"]
 
 
 def _source_error(source: Source | None) -> Document | None:
@@ -296,7 +260,7 @@ def event_table(events: list[Event]) -> Table:
 @click.pass_obj
 def report(session: Session, ref: str, form: str | None) -> None:
     """Write the report: settings, source, runs, images, verifications, drill, events."""
-    from smc_tui.cli.markdown import report_page
+    from smc_tui.model.markdown import report_page
     from smc_tui.model.report import report as report_document
 
     store = session.store

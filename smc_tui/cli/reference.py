@@ -18,11 +18,13 @@ from smc_tui.cli.tree import EXIT_MEANINGS, SIGNALS, commands, usage
 from smc_tui.console.keys import (
     APP_KEYS,
     DETAIL_KEYS,
+    DRILL_KEYS,
     HEALTH_KEYS,
     JOB_KEYS,
     PAGE_KEYS,
     TABLE_KEYS,
     TEXT_KEYS,
+    TROUBLE_KEYS,
     Key,
 )
 from smc_tui.model.catalogue import ExitCode
@@ -35,8 +37,10 @@ KEYS: dict[str, Sequence[Key]] = {
     "on the Server Migration page": PAGE_KEYS,
     "on a job": tuple(JOB_KEYS.values()),
     "on a job's details": DETAIL_KEYS,
+    "in Troubleshoot Errors": TROUBLE_KEYS,
     "on the engine's page": HEALTH_KEYS,
     "in a report or a log": TEXT_KEYS,
+    "in a drill's report": DRILL_KEYS,
 }
 
 

@@ -8,9 +8,10 @@ from smc_tui.model.actions import offered, status_word
 from smc_tui.model.documents import Document
 from smc_tui.model.lifecycle import Phase, State, Status
 from smc_tui.model.things import Job
-from smc_tui.model.units import bytes_text, duration_text, parse_instant
-
-NOTHING = "-"
+from smc_tui.model.units import parse_instant
+from smc_tui.model.words import NOTHING as NOTHING
+from smc_tui.model.words import size as size
+from smc_tui.model.words import span as span
 
 
 def local(instant: str | None) -> str:
@@ -18,18 +19,6 @@ def local(instant: str | None) -> str:
     if not instant:
         return NOTHING
     return datetime.fromtimestamp(parse_instant(instant)).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def size(count: object) -> str:
-    """Return bytes in words."""
-    return bytes_text(count) if isinstance(count, int | float) else NOTHING
-
-
-def span(seconds: object) -> str:
-    """Return a duration in words, to the tenth below ten seconds."""
-    if not isinstance(seconds, int | float):
-        return NOTHING
-    return f"{seconds:.1f}s" if seconds < 10 else duration_text(seconds)
 
 
 def named(document: Document) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from smc_tui.model.actions import ACTIONS, ActionId
+from smc_tui.model.troubles import Remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,18 @@ DETAIL_KEYS: tuple[Key, ...] = (
     Key("detail.back", "escape", "back", "back", "esc", True),
 )
 
+#: What Troubleshoot Errors understands besides the keys of jobs.
+TROUBLE_KEYS: tuple[Key, ...] = (
+    _ACTIONS,
+    Key("trouble.check", "c", f"remedy('{Remedy.CHECK_SOURCE}')", "check the source", "c"),
+    Key("trouble.key", "K", f"remedy('{Remedy.ACCEPT_KEY}')", "accept its key", "K"),
+    Key("trouble.images", "M", "images", "images of the job", "M"),
+    Key("trouble.collect", "f", f"remedy('{Remedy.COLLECT}')", "free room", "f"),
+    Key("trouble.import", "I", "import_source", "import a source", "I"),
+    Key("trouble.text", "tab", "app.focus_next", "read on, or back to the fixes", "tab", True),
+    Key("trouble.back", "escape", "back", "back", "esc", True),
+)
+
 #: What a page of text understands.
 TEXT_KEYS: tuple[Key, ...] = (
     Key("text.down", "down,j", "scroll(1)", "down", "j"),
@@ -172,6 +185,12 @@ TEXT_KEYS: tuple[Key, ...] = (
     Key("text.last", "G,end", "to_end(True)", "to the end", "G"),
     Key("text.write", "o", "write", "write it to a file", "o", True),
     Key("text.back", "escape", "back", "back", "esc", True),
+)
+
+#: What the report of a migration drill understands.
+DRILL_KEYS: tuple[Key, ...] = (
+    Key("drill.write", "o", "write", "write it to a file", "o", True),
+    Key("drill.back", "escape", "back", "back", "esc", True),
 )
 
 #: Understood everywhere.
@@ -195,7 +214,9 @@ TOGETHER: tuple[tuple[Key, ...], ...] = (
     (*APP_KEYS, *FORM_KEYS, *WIZARD_KEYS, *CHOICE_KEYS),
     (*APP_KEYS, *HEALTH_KEYS),
     (*APP_KEYS, *TABLE_KEYS, *DETAIL_KEYS, *JOB_KEYS.values()),
+    (*APP_KEYS, *TABLE_KEYS, *TROUBLE_KEYS, *JOB_KEYS.values()),
     (*APP_KEYS, *TEXT_KEYS),
+    (*APP_KEYS, *TABLE_KEYS, *DRILL_KEYS),
     COMMAND_KEYS,
     HELP_KEYS,
 )

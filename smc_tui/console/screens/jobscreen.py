@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from textual import work
 from textual.screen import Screen
 
-from smc_tui.console import acts, several
+from smc_tui.console import acts, several, views
 from smc_tui.console.dialogs.menu import ActionMenu
 from smc_tui.console.dialogs.question import Ask
 from smc_tui.model.actions import ACTIONS, ActionId, Friction, refusal
@@ -72,8 +72,20 @@ class JobScreen(Screen[None]):
 
     def view(self, action: ActionId, job: Job) -> None:
         """Show what an action that only shows something shows."""
-        command = acts.viewing(action, job, self.console.options.back)
-        self._say(f"in a shell: {command}", "information")
+        page = views.page(action, job, self.console)
+        if page is None:
+            command = acts.viewing(action, job, self.console.options.back)
+            self._say(f"in a shell: {command}", "information")
+        elif not isinstance(self, type(page)):
+            self.app.push_screen(page)
+
+    def action_images(self) -> None:
+        """Open the images of the current job."""
+        self.console.action_page("images")
+
+    def action_back(self) -> None:
+        """Go back to the page before."""
+        self.app.pop_screen()
 
     # Acting
 

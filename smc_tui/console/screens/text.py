@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -98,24 +99,34 @@ class TextPage(Page):
 
     def action_write(self) -> None:
         """Write it to a file in the home folder and say where."""
-        if self._written is None:
-            return
-        try:
-            path = self._leave(self._written())
-        except SmcError as error:
-            self.notify(error.line, severity="error", markup=False)
-        else:
-            self.notify(f"written to {path}", markup=False)
+        if self._written is not None:
+            write(self, self._file, self._written)
 
-    def _leave(self, text: str) -> str:
-        folder = self.console.store.home.path / FOLDER
-        path = folder / f"{self._file}_{stamp(self.console.store.now())}.md"
-        try:
-            folder.mkdir(mode=0o700, exist_ok=True)
-            # Through a link never, readable by others never: it names a whole server.
-            opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(opened, "w", encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            raise SmcError("Home.Unusable", f"{path}: {error.strerror}") from error
-        return str(path)
+
+def write(page: Page, name: str, made: Callable[[], str]) -> None:
+    """Write a text to a new file in the home folder and say where.
+
+    Args:
+        page: says it.
+        name: how the file's name begins; letters, digits, ``_``, ``:`` and ``-``.
+        made: makes the text.
+    """
+    store = page.console.store
+    path = store.home.path / FOLDER / f"{name}_{stamp(store.now())}.md"
+    try:
+        _leave(path, made())
+    except SmcError as error:
+        page.notify(error.line, severity="error", markup=False)
+    else:
+        page.notify(f"written to {path}", markup=False)
+
+
+def _leave(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        # Never through a link, never readable by others: it tells of a whole server.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise SmcError("Home.Unusable", f"{path}: {error.strerror}") from error

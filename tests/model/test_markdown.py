@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from smc_tui.cli.markdown import escaped, report_page, table
+from smc_tui.model.markdown import escaped, report_page, table
 from smc_tui.model.report import Known, report
 from smc_tui.model.units import printable
 from tests.model.samples import IMAGE, JOB, NOW, RUN, SOURCE

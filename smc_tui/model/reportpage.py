@@ -1,48 +1,44 @@
-"""The report of a job as Markdown.
+"""A job's report as sections of tables: what Markdown and a console show of it.
 
-Names of hosts, disks and files come from other machines: every text passes through
-``escaped``, after which a renderer shows it as it is, whatever is in it. Instants are
-those of the documents, in UTC, because a report is read elsewhere.
+Instants are those of the documents, in UTC, because a report is read elsewhere.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from smc_tui.cli.words import NOTHING, size, span
 from smc_tui.model.documents import Document
 from smc_tui.model.history import action_words, fact_words, result_words
 from smc_tui.model.things import Event
-from smc_tui.model.units import duration_text, printable, rfc3339
-
-#: What can begin something within a line; what only can at its beginning never stands there.
-_SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$@]|(?<=www)\.|(?<=:)//")
+from smc_tui.model.units import duration_text, rfc3339
+from smc_tui.model.words import NOTHING, size, span
 
 
-def escaped(text: object) -> str:
-    """Return a text that Markdown shows literally, in a line or a cell of a table."""
-    clean = " ".join(printable(str(text)).split()) or NOTHING
-    return _SPECIAL.sub(lambda found: "".join(f"\\{mark}" for mark in found[0]), clean)
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One part of a report.
+
+    Attributes:
+        columns: the titles of its table; empty: it has none, the note says why.
+        note: what stands before the table.
+        title: what it is called.
+    """
+
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[object]] = ()
+    note: str = ""
+    title: str = ""
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
-    """Yield a table; where there is nothing to show, that."""
-    if not rows:
-        yield "None."
-        return
-    yield f"| {' | '.join(columns)} |"
-    yield "|" + "---|" * len(columns)
-    for row in rows:
-        yield f"| {' | '.join(map(escaped, row))} |"
+def report_sections(report: Document, events: Sequence[Event]) -> Iterator[Section]:
+    """Yield the parts of a report; the first has no title of its own.
 
-
-def report_page(report: Document, events: Sequence[Event]) -> Iterator[str]:
-    """Yield the report, line by line."""
-    job = report["job"]
-    yield f"# Migration report: {escaped(job['name'])}"
-    yield ""
-    yield from table(("Job", "Value"), list(_job(report)))
+    Args:
+        report: the document.
+        events: the job's history.
+    """
+    yield Section(("Job", "Value"), list(_job(report)))
     for title, part in (
         ("Source", _source(report["source"])),
         ("Settings", _settings(report["settings"])),
@@ -54,10 +50,7 @@ def report_page(report: Document, events: Sequence[Event]) -> Iterator[str]:
         ("Migration drill", _drill(report["drill"])),
         ("Events", _events(events)),
     ):
-        yield ""
-        yield f"## {title}"
-        yield ""
-        yield from part
+        yield Section(part.columns, part.rows, part.note, title)
 
 
 def _job(report: Document) -> Iterator[tuple[str, object]]:
@@ -76,10 +69,9 @@ def _job(report: Document) -> Iterator[tuple[str, object]]:
     yield "Report made", report["generated"]
 
 
-def _source(source: Document | None) -> Iterator[str]:
+def _source(source: Document | None) -> Section:
     if source is None:
-        yield "The source was removed."
-        return
+        return Section(note="The source was removed.")
     key = source["host_key"] or {}
     rows = [
         ("Name", f"{source['name']} ({source['id']})"),
@@ -93,17 +85,16 @@ def _source(source: Document | None) -> Iterator[str]:
         (f"Disk {disk['index']}", f"{disk['path']}, {size(disk['size'])}, {disk['role']}")
         for disk in source["disks"]
     ]
-    yield from table(("Source", "Value"), rows)
+    return Section(("Source", "Value"), rows)
 
 
-def _settings(settings: Document) -> Iterator[str]:
+def _settings(settings: Document) -> Section:
     if all(value is None for value in settings.values()):
-        yield "The settings were not kept."
-        return
+        return Section(note="The settings were not kept.")
     shown = {**settings}
     shown["interval"] = duration_text(settings["interval"]) if settings["interval"] else "once"
     rows = [(name.replace("_", " "), _value(value)) for name, value in shown.items()]
-    yield from table(("Setting", "Value"), rows)
+    return Section(("Setting", "Value"), rows)
 
 
 def _value(value: object) -> object:
@@ -112,7 +103,7 @@ def _value(value: object) -> object:
     return NOTHING if value is None else value
 
 
-def _totals(totals: Document) -> Iterator[str]:
+def _totals(totals: Document) -> Section:
     rows: list[tuple[str, object]] = [
         (
             "Runs",
@@ -126,13 +117,13 @@ def _totals(totals: Document) -> Iterator[str]:
         (name.capitalize(), size(totals[f"bytes_{name}"]))
         for name in ("compared", "changed", "sent", "wire", "stored")
     ]
-    yield from table(("Total", "Value"), rows)
+    return Section(("Total", "Value"), rows)
 
 
-def _runs(runs: Sequence[Document]) -> Iterator[str]:
+def _runs(runs: Sequence[Document]) -> Section:
     columns = ("Run", "Kind", "Began", "Ended", "Took", "Compared", "Changed", "Sent", "Stored",
                "Result")  # fmt: skip
-    yield from table(
+    return Section(
         columns,
         [
             (
@@ -155,8 +146,8 @@ def _result(run: Document) -> str:
     return str(run["image_name"]) if run["image_id"] else NOTHING
 
 
-def _images(images: Sequence[Document]) -> Iterator[str]:
-    yield from table(
+def _images(images: Sequence[Document]) -> Section:
+    return Section(
         ("Image", "Created", "Size", "Status", "Consistency", "Verified", "Root digest"),
         [
             (
@@ -173,33 +164,31 @@ def _images(images: Sequence[Document]) -> Iterator[str]:
     )
 
 
-def _removed(removed: Sequence[Document]) -> Iterator[str]:
+def _removed(removed: Sequence[Document]) -> Section:
     rows = [(each["name"] or each["id"], each["at"], each["why"]) for each in removed]
-    yield from table(("Image", "Removed", "Why"), rows)
+    return Section(("Image", "Removed", "Why"), rows)
 
 
-def _verifications(found: Sequence[Document]) -> Iterator[str]:
+def _verifications(found: Sequence[Document]) -> Section:
     rows = [
         (each["image_name"] or each["image_id"], each["at"], each["actor"], each["result"])
         for each in found
     ]
-    yield from table(("Image", "When", "Who", "Result"), rows)
+    return Section(("Image", "When", "Who", "Result"), rows)
 
 
-def _drill(drill: Document | None) -> Iterator[str]:
+def _drill(drill: Document | None) -> Section:
     if not drill:
-        yield "None was kept."
-        return
-    yield f"Result: {escaped(drill.get('result') or NOTHING)}"
-    yield ""
+        return Section(note="None was kept.")
     names = ("name", "level", "finding", "threshold", "advice")
     items = [item for item in drill.get("items", []) if isinstance(item, dict)]
     rows = [[_value(item.get(name)) for name in names] for item in items]
-    yield from table([name.capitalize() for name in names], rows)
+    result = f"Result: {drill.get('result') or NOTHING}"
+    return Section([name.capitalize() for name in names], rows, result)
 
 
-def _events(events: Sequence[Event]) -> Iterator[str]:
-    yield from table(
+def _events(events: Sequence[Event]) -> Section:
+    return Section(
         ("When", "Who", "What", "Result", "Facts"),
         [
             (
