@@ -43,6 +43,13 @@ class EngineView:
     abilities: frozenset[Ability] = NO_ABILITIES
     down: float | None = None
 
+    def here(self, at: float) -> float:
+        """Return what this machine's clock shows at an instant of the engine's.
+
+        Of a clock in time-lapse the instant itself: what is an hour to it is none here.
+        """
+        return at if self.time_lapse != 1.0 else at - self.ahead
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

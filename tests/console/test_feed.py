@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 from smc_tui.jobstore import JobStore, rows
-from smc_tui.jobstore.feed import Feed
+from smc_tui.jobstore.feed import EngineView, Feed
 from smc_tui.model.errors import SmcError
 from tests.console.fleet import SYNCING, many
 
@@ -156,3 +156,8 @@ def test_a_writer_in_the_way_is_waited_for_no_longer_than_was_said(fleet, store)
         store.submit("job.sync", "j-1")
     assert caught.value.code == "JobStore.Busy"
     assert Feed(store).look(), "reading waits for nobody"
+
+
+@pytest.mark.parametrize(("time_lapse", "shown"), [(1.0, 1000.0), (120.0, 4600.0)])
+def test_an_instant_of_the_engine_on_this_machine(time_lapse, shown):
+    assert EngineView(True, time_lapse=time_lapse, ahead=3600.0).here(4600.0) == shown

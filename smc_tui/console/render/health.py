@@ -76,7 +76,7 @@ def _next(snapshot: Snapshot) -> str:
     first = min(due, key=lambda job: job.next_run or 0.0, default=None)
     if first is None or first.next_run is None:
         return "none"
-    return f"{first.name} at {clock(first.next_run - snapshot.engine.ahead)}"
+    return f"{first.name} at {clock(snapshot.engine.here(first.next_run))}"
 
 
 def _names(jobs: Sequence[Job]) -> str:

@@ -124,7 +124,7 @@ class NewJob(Wizard):
             (Cell(f" {job.name} ({job.id}): ", Tone.STRONG), Cell(word.text, word.tone))
         ]
         if job.next_run is not None:
-            at = clock(job.next_run - snapshot.engine.ahead)
+            at = clock(snapshot.engine.here(job.next_run))
             what = "starts" if job.status is Status.READY else "next synchronisation"
             lines.append((Cell(f" {what} at {at}"),))
         if job.phase is Phase.DRILLING and job.live.get("step"):
