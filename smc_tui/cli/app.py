@@ -58,12 +58,12 @@ def root(context: click.Context) -> int:
     """
     if context.invoked_subcommand is not None:
         return ExitCode.OK
-    from smc_tui.cli.console import on_terminal, open_console
+    from smc_tui.cli.console import on_terminal, open_and_tell
 
     session: Session = context.obj
     if session.out.json or not on_terminal():
         raise click.exceptions.NoArgsIsHelpError(context)
-    return open_console(session)
+    return open_and_tell(session)
 
 
 def run(arguments: Sequence[str]) -> int:

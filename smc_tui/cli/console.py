@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 from functools import partial
+from typing import Any
 
 import click
 
@@ -44,7 +45,7 @@ def console(session: Session, read_only: bool, theme: str | None, mouse: bool | 
             "InvalidParameter.Missing",
             "the console needs a terminal with a cursor on standard input, output and error",
         )
-    return open_console(session, read_only=read_only, theme=theme, mouse=mouse)
+    return open_and_tell(session, read_only=read_only, theme=theme, mouse=mouse)
 
 
 def on_terminal() -> bool:
@@ -60,8 +61,18 @@ def open_console(
     read_only: bool = False,
     theme: str | None = None,
     mouse: bool | None = None,
-) -> int:
-    """Open the console and return the exit status when it is left.
+    note: str = "",
+    time_lapse: float | None = None,
+) -> tuple[int, str]:
+    """Open the console; return the exit status and what goes on when it is left.
+
+    Args:
+        session: the command's.
+        read_only: submit nothing.
+        theme: what a person calls it; None: what fits the terminal.
+        mouse: whether the mouse is taken; None: not over ssh.
+        note: a line to stand above everything.
+        time_lapse: how many times as fast the clock of an engine runs that is started here.
 
     Raises:
         SmcError: Home.*, JobStore.*, Engine.*; Config.* with its file and line.
@@ -74,6 +85,7 @@ def open_console(
         keys=configured.chosen_keys,
         back=_back(session),
         config=configured,
+        note=note,
     )
     if mouse is None and configured.mouse != AUTO:
         mouse = configured.mouse == ALWAYS
@@ -88,9 +100,20 @@ def open_console(
         Keymap(options.keys)
     except SmcError as error:
         raise SmcError(error.code, f"{_origin(session)}: {error.detail}") from None
-    status, last = run(store, options, mouse, partial(_start, session) if may_start else None)
+    start = partial(_start, session, time_lapse) if may_start else None
+    status, last = run(store, options, mouse, start)
+    return status, farewell(last, options.back)
+
+
+def open_and_tell(session: Session, **how: Any) -> int:
+    """Open the console; when it is left tell what goes on, and return the exit status.
+
+    Raises:
+        SmcError: Home.*, JobStore.*, Engine.*.
+    """
+    status, farewell = open_console(session, **how)
     if status == 0:
-        session.out.talk(farewell(last, options.back))
+        session.out.talk(farewell)
     return status
 
 
@@ -111,10 +134,11 @@ def _store(session: Session, may_start: bool) -> JobStore:
         return session.store
 
 
-def _start(session: Session) -> None:
+def _start(session: Session, time_lapse: float | None = None) -> None:
     from smc_tui.cli import launch
 
-    launch.start(session.home)
+    # Configured as this console is: another one than the person chose would surprise.
+    launch.start(session.home, time_lapse, options=session.engine_options)
 
 
 def _back(session: Session) -> str:

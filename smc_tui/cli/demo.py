@@ -1,5 +1,7 @@
 """``smc-tui demo``: the whole way of a migration, on a server made for it.
 
+On a terminal the console shows several such servers (``showcase.py``).
+
 Nothing here has a way of its own: each step is a request that any console or command
 would write, answered by a real engine in a home folder of the demo's own. Only the
 scheduler's clock is special: an hour passes in seconds.
@@ -7,6 +9,7 @@ scheduler's clock is special: an hour passes in seconds.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import signal
 import tempfile
@@ -28,6 +31,7 @@ from smc_tui.cli.sample import Change, SampleDisk, first_difference
 from smc_tui.cli.session import Deadline, Detached, Interrupted, Session
 from smc_tui.cli.target import Target
 from smc_tui.cli.words import named, size, span
+from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.documents import Document
 from smc_tui.model.errors import SmcError
 from smc_tui.model.units import MIB, bytes_text
@@ -41,51 +45,75 @@ KEEP = 3
 LINK_TO_WATCH = 400
 #: Syncs that the scheduler begins by itself before the last one.
 SCHEDULED = 2
+#: Sizes of a sample disk: the one that is proven, and each of those in the console.
+HEADLESS_MIB, SHOWN_MIB = 384, 128
 #: Nothing in the demo takes this long on a machine that works.
 PATIENCE = 120.0
 
 
-@click.command("demo", cls=Verb, short_help="Show it all on a sample server: migrate, sync, prove.")
+@click.command("demo", cls=Verb, short_help="Show it all on sample servers: migrate, sync, prove.")
 @click.option("--headless", is_flag=True, help="Plain lines for scripts; exit 0 only if proven.")
 @click.option(
     "--size",
     "mebibytes",
     type=click.IntRange(min=16, max=1 << 20),
-    default=384,
-    show_default=True,
     metavar="MIB",
-    help="Size of the sample disk in MiB.",
+    help=f"Size of each sample disk in MiB. [default: {SHOWN_MIB}, headless {HEADLESS_MIB}]",
 )
 @click.option("--keep", is_flag=True, help="Leave the home folder and the sample disk there.")
 @click.pass_obj
-def demo(session: Session, headless: bool, mebibytes: int, keep: bool) -> None:
-    """Show the whole way on a sample server, in about half a minute.
+def demo(session: Session, headless: bool, mebibytes: int | None, keep: bool) -> int:
+    """Show migrations of sample servers that are made for it.
 
-    A sample disk is made and imported, migrated in full, changed, kept in step by the
-    scheduler under a time-lapse clock, completed with a last synchronisation, and the
-    newest image is proven equal to the disk byte for byte. Everything is removed at
-    the end, unless --home DIR or --keep is given.
+    On a terminal the console opens on sample servers in every state: bars move, intervals
+    come round, and all that the console can do can be tried. Leaving it (q) ends the demo.
+
+    With --headless, and without a terminal, the whole way of one server goes by in plain
+    lines, in about half a minute: imported, migrated in full, changed, kept in step by
+    the scheduler under a time-lapse clock, completed with a last synchronisation, and the
+    newest image proven equal to the disk byte for byte. Everything is removed at the
+    end, unless --home DIR or --keep is given.
     """
-    session.out.plain = headless
-    given = session.home_given is not None
-    session.home_given = session.home_given or tempfile.mkdtemp(prefix="smc-tui-demo-")
-    home = session.home
-    try:
-        with _ending_as_interrupt(), _engine(session):
-            workspace = Path(tempfile.mkdtemp(prefix="demo-", dir=home.path))
-            receipt = Demo(session, SampleDisk(workspace / "server.img", mebibytes * MIB)).play()
-    except (KeyboardInterrupt, Detached):
-        raise Interrupted("the demo was interrupted and is over") from None
-    finally:
-        session.close()
-        if given or keep:
-            session.out.talk(f"Kept: {home.path}")
-        else:
-            shutil.rmtree(home.path, ignore_errors=True)
+    from smc_tui.cli.console import on_terminal
+
+    keep = keep or session.home_given is not None
+    shown = on_terminal() and not (headless or session.out.json)
+    with _ending_as_interrupt():
+        session.home_given = session.home_given or tempfile.mkdtemp(prefix="smc-tui-demo-")
+        home = session.home.path
+        try:
+            if not shown:
+                session.out.plain = headless
+                return _play(session, mebibytes or HEADLESS_MIB)
+            # Here, because it is a console that costs.
+            from smc_tui.cli.showcase import show
+
+            return show(session, mebibytes or SHOWN_MIB, keep)
+        except (KeyboardInterrupt, Detached):
+            raise Interrupted("the demo was interrupted and is over") from None
+        finally:
+            session.close()
+            if keep:
+                quoted = shlex.quote(str(home))
+                session.out.talk(f"Kept: {home}. To see it: smc-tui --home {quoted}")
+            else:
+                shutil.rmtree(home, ignore_errors=True)
+
+
+def _play(session: Session, mebibytes: int) -> int:
+    """Go the whole way of one server in lines, and prove it; return the exit status.
+
+    Raises:
+        SmcError: Demo.NotEqual, and why it cannot go on.
+    """
+    with _engine(session):
+        workspace = Path(tempfile.mkdtemp(prefix="demo-", dir=session.home.path))
+        receipt = Demo(session, SampleDisk(workspace / "server.img", mebibytes * MIB)).play()
     if session.out.json:
         session.out.document(receipt)
     if not receipt["equal"]:
         raise SmcError("Demo.NotEqual", f"they differ at byte {receipt['first_difference']}")
+    return ExitCode.OK
 
 
 @contextmanager

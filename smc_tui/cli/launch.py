@@ -80,7 +80,7 @@ def start(
         if not isinstance(error, dict):
             raise SmcError("Engine.NotStarted", _last_words(home))
         if error.get("code") != "Engine.AlreadyRunning":
-            raise _as_told(error)
+            raise as_told(error)
         # Another one holds the lock: it is getting ready, or it is on its way out.
         if _appears(home, limit):
             return False
@@ -149,7 +149,7 @@ def _appears(home: Home, limit: float) -> bool:
     return True
 
 
-def _as_told(error: dict[str, object]) -> SmcError:
+def as_told(error: dict[str, object]) -> SmcError:
     """Return what the engine said on its way out as an error of this process."""
     code = str(error.get("code"))
     detail = str(error.get("detail", ""))

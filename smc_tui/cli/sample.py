@@ -42,14 +42,14 @@ class Change:
 
 
 class SampleDisk:
-    """A disk image of ``size`` bytes at ``path``."""
+    """A disk image of ``size`` bytes at ``path``; another ``seed`` makes another content."""
 
-    def __init__(self, path: Path, size: int) -> None:
+    def __init__(self, path: Path, size: int, seed: int = 0) -> None:
         self.path = path
         self.size = size
         self.text = size // 4 // PIECE * PIECE
         self.random = self.text
-        self._rng = Random(_SEED)
+        self._rng = Random(_SEED + seed)
         self._log = self._lines()
         #: Where the next new file goes: into the holes, from their beginning.
         self._free = self.text + self.random

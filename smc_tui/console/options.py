@@ -34,6 +34,7 @@ class Options:
         keys: keys that a person chose, by the ids of ``keys.py``.
         back: the command that comes back to this console.
         config: what was configured, for defaults and costs.
+        note: a line that stands above everything, such as that this is a demo.
     """
 
     ascii: bool = False
@@ -42,6 +43,7 @@ class Options:
     keys: Mapping[str, str] = field(default_factory=dict)
     back: str = "smc-tui"
     config: Config = field(default_factory=Config)
+    note: str = ""
 
 
 def chosen_theme(options: Options, environment: Mapping[str, str]) -> str:

@@ -24,23 +24,6 @@ pytestmark = pytest.mark.pty
 
 JOBS = 1000
 TICKS = 8
-#: Seconds of ``work`` on the machine that the strict times were measured on.
-MEASURED = 0.021
-#: What a machine that runs other things beside may take longer still.
-MARGIN = 2.0
-
-
-def work() -> float:
-    """Return the seconds that a piece of Python takes now."""
-    began = time.perf_counter()
-    sum(len(str(number)) for number in range(200_000))
-    return time.perf_counter() - began
-
-
-@pytest.fixture(scope="module")
-def stretch() -> float:
-    """Return by what times of the strict limits are multiplied here."""
-    return MARGIN * max(1.0, min(work() for _ in range(5)) / MEASURED)
 
 
 @dataclass

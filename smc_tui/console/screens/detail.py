@@ -169,7 +169,7 @@ class DetailScreen(JobScreen):
 
     @property
     def _ahead(self) -> float:
-        return self.console.snapshot.engine.ahead
+        return -self.console.snapshot.engine.here(0.0)
 
     def _title(self, deleted: bool) -> Line:
         app = self.console

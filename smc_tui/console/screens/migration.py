@@ -52,6 +52,8 @@ class MigrationScreen(JobScreen):
 
     def compose(self) -> ComposeResult:
         """Lay out the page, top to bottom."""
+        if self.console.options.note:
+            yield Lines([(Cell(f" {self.console.options.note}", Tone.WARN),)], id="note")
         yield Lines(id="title")
         yield Lines(id="chips")
         yield LineTable(self.columns, glyphs=self.console.glyphs, marking=True, id="jobs")
@@ -84,7 +86,7 @@ class MigrationScreen(JobScreen):
         if self._order is not None:
             key, descending = self._order
             shown.sort(key=lambda entry: jobs.order_key(entry, key), reverse=descending)
-        glyphs, ahead = self.console.glyphs, snapshot.engine.ahead
+        glyphs, ahead = self.console.glyphs, -snapshot.engine.here(0.0)
         table = self.query_one(LineTable)
         table.apply([jobs.row(entry, self.columns, glyphs, ahead) for entry in shown])
         if self._wanted in table.keys:
