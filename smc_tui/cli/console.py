@@ -102,7 +102,7 @@ def open_console(
         raise SmcError(error.code, f"{_origin(session)}: {error.detail}") from None
     start = partial(_start, session, time_lapse) if may_start else None
     status, last = run(store, options, mouse, start)
-    return status, farewell(last, options.back)
+    return status, farewell(last, options.back) if status == 0 else ""
 
 
 def open_and_tell(session: Session, **how: Any) -> int:
