@@ -193,6 +193,18 @@ DRILL_KEYS: tuple[Key, ...] = (
     Key("drill.back", "escape", "back", "back", "esc", True),
 )
 
+#: What the images understand.
+IMAGE_KEYS: tuple[Key, ...] = (
+    Key("image.pin", "p", "pin", "pin or unpin", "p", True),
+    Key("image.verify", "V", f"image('{ActionId.IMAGE_VERIFY}')", "verify", "V", True),
+    Key("image.export", "e", f"image('{ActionId.IMAGE_EXPORT}')", "export", "e", True),
+    Key("image.delete", "X", f"image('{ActionId.IMAGE_DELETE}')", "delete", "X", True),
+    Key("image.collect", "f", "collect", "free what nothing needs", "f"),
+    Key("image.all", "J", "all", "those of one job, or all", "J", True),
+    Key("image.copy", "y", "copy_id", "copy the id", "y"),
+    Key("image.back", "escape", "back", "back", "esc", True),
+)
+
 #: Understood everywhere.
 APP_KEYS: tuple[Key, ...] = (
     Key("app.help", "question_mark", "help", "help", "?", True),
@@ -216,6 +228,7 @@ TOGETHER: tuple[tuple[Key, ...], ...] = (
     (*APP_KEYS, *TABLE_KEYS, *DETAIL_KEYS, *JOB_KEYS.values()),
     (*APP_KEYS, *TABLE_KEYS, *TROUBLE_KEYS, *JOB_KEYS.values()),
     (*APP_KEYS, *TEXT_KEYS),
+    (*APP_KEYS, *TABLE_KEYS, *IMAGE_KEYS),
     (*APP_KEYS, *TABLE_KEYS, *DRILL_KEYS),
     COMMAND_KEYS,
     HELP_KEYS,

@@ -11,14 +11,14 @@ instances, say) names it in ``needs``; it is then not offered, with that reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
 from smc_tui.model.errors import SmcError
-from smc_tui.model.lifecycle import CONSOLE_WORDS, RUNNING, STATES, Phase, State, Status
-from smc_tui.model.things import Job
+from smc_tui.model.lifecycle import CONSOLE_WORDS, RUNNING, STATES, ImageState, Phase, State, Status
+from smc_tui.model.things import Image, Job
 
 
 class Subject(StrEnum):
@@ -268,6 +268,29 @@ def refusal(
         phase=str(job.phase or ""),
         allowed=[str(state) for state in action.states],
     )
+
+
+def image_refusal(
+    action: Action, image: Image, siblings: Sequence[Image], unfinished: bool
+) -> SmcError | None:
+    """Return why an action is not offered for an image now, or None where it is.
+
+    Args:
+        action: its row.
+        image: the image.
+        siblings: all images of its job, oldest first.
+        unfinished: whether that job is there and not Finished.
+    """
+    if image.state is ImageState.DELETING:
+        return SmcError("Image.Unusable", f"image {image.name} is being deleted")
+    if action.id is not ActionId.IMAGE_DELETE:
+        return None
+    if image.holds:
+        return SmcError("Image.InUse", f"{image.name} is used by {', '.join(image.holds)}")
+    good = [each.id for each in siblings if each.good]
+    if unfinished and good and good[-1] == image.id:
+        return SmcError("Image.Newest", f"{image.name} is the newest good image of its job")
+    return None
 
 
 def offered(job: Job, abilities: frozenset[Ability] = NO_ABILITIES) -> list[Action]:

@@ -17,7 +17,7 @@ from smc_tui.model.costs import MONTH, amount, money_text
 from smc_tui.model.drill import owed
 from smc_tui.model.lifecycle import ImageState, Status
 from smc_tui.model.options import Config
-from smc_tui.model.retention import Kept, kept, to_remove
+from smc_tui.model.retention import outgoing
 from smc_tui.model.things import DrillMode, Image, Job, Resource, ResourceState, Run, Source
 from smc_tui.model.units import bytes_text, duration_text
 
@@ -182,10 +182,7 @@ def _resumption(facts: Facts) -> str:
 def _outgoing(facts: Facts, keep: int | None) -> tuple[str, ...]:
     """Return the images that retention will take after the next good image."""
     most = facts.job.settings.keep if keep is None else keep
-    images = [image for image in facts.images if image.state is not ImageState.DELETING]
-    next_one = Kept("", good=True, used=False)
-    gone = set(to_remove([*map(kept, images), next_one], most))
-    names = [image.name for image in images if image.id in gone]
+    names = [image.name for image in outgoing(facts.images, most)]
     if not names:
         return ()
     return (f"after the next image, the oldest unused beyond {most}: {_names(names)}",)

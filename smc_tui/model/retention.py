@@ -72,5 +72,19 @@ def to_remove(images: Sequence[Kept], keep: int) -> list[str]:
     return gone
 
 
+def outgoing(images: Sequence[Image], keep: int) -> list[Image]:
+    """Return the images that go after a job's next good image, in the order in which they go.
+
+    Args:
+        images: all of one job's images, oldest first.
+        keep: the job's maximum of reserved images, at least 1.
+    """
+    there = [image for image in images if image.state is not ImageState.DELETING]
+    next_one = Kept("", good=True, used=False)
+    gone = to_remove([*map(kept, there), next_one], keep)
+    by_id = {image.id: image for image in there}
+    return [by_id[identity] for identity in gone if identity in by_id]
+
+
 def _newest(images: Sequence[Kept], fits: Callable[[Kept], bool]) -> int:
     return max((index for index, image in enumerate(images) if fits(image)), default=-1)

@@ -219,7 +219,7 @@ async def test_tab_goes_through_the_panes_and_enter_opens_what_is_there(night):
     detailed(night, night.writer.job("web01-1"))
     async with opened(night, size=(80, 24)) as console:
         await console.press("enter").sees("›Runs 4").press("j", "enter")
-        await console.sees("run #3", "Link.Lost", "Retry goes on")
+        await console.sees("run #3", "Link.Lost", "Resumes")
         await console.press("escape", "tab").sees("›Events").press("enter")
         await console.sees("an event", "Modify").press("escape", "tab")
         await console.sees("›Log of run #4", "block 39 compared").press("enter")

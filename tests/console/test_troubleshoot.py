@@ -44,7 +44,7 @@ def test_what_is_told_of_an_error():
     log = ["\x1b[2Jevil", "x" * 300]
     told = lines.lines(Facts(job, (), (before, now), None, NOW), source, "/h/log", log, 60)
     said = text(told)
-    for part in ("HostKey.Changed", "the detail", "Safe", "find out why", "Retry goes on",
+    for part in ("HostKey.Changed", "the detail", "Safe", "find out why", "Resumes",
                  "Room: 120 GiB are free", "SourceServer.Offline", "Earlier errors", "Sync.Died",
                  "evil", "/h/log"):  # fmt: skip
         assert part in said, part

@@ -47,7 +47,7 @@ def fault_lines(fault: Fault, columns: int) -> list[Line]:
         rows += [
             ("Safe", known.safe, Tone.GOOD),
             ("Next step", known.next_step, Tone.PLAIN),
-            *([("Retry goes on", known.resumes, Tone.PLAIN)] if known.resumes else []),
+            *([("Resumes", known.resumes, Tone.PLAIN)] if known.resumes else []),
         ]
     return [line for row in rows for line in labelled(row[0], row[1], columns, row[2])]
 

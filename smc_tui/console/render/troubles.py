@@ -132,7 +132,7 @@ def _error(facts: Facts, source: Source | None, columns: int) -> list[Line]:
             ("Detail", job.fault.detail, Tone.PLAIN),
             ("Safe", known.safe, Tone.GOOD),
             ("Next step", step, Tone.STRONG),
-            *([("Retry goes on", resumes, Tone.PLAIN)] if known.resumes else []),
+            *([("Resumes", resumes, Tone.PLAIN)] if known.resumes else []),
         ]
     return [line for row in rows for line in labelled(row[0], row[1], columns, row[2])]
 

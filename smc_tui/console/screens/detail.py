@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -13,10 +13,11 @@ from textual.containers import Vertical
 
 from smc_tui.console.keymap import bindings
 from smc_tui.console.keys import DETAIL_KEYS, JOB_KEYS
-from smc_tui.console.render import detail, jobs, runpage, runs, story, timeline
+from smc_tui.console.render import detail, jobs, runs, story, timeline
 from smc_tui.console.render.cells import Cell, Line, Tone
+from smc_tui.console.screens import runpages
 from smc_tui.console.screens.jobscreen import JobScreen
-from smc_tui.console.screens.text import TextPage
+from smc_tui.console.screens.page import hint_line
 from smc_tui.console.widgets.lines import Lines
 from smc_tui.console.widgets.table import LineTable
 from smc_tui.jobstore.logs import last_lines
@@ -106,10 +107,6 @@ class DetailScreen(JobScreen):
         """Take the keys."""
         self._table().focus()
 
-    def on_screen_resume(self) -> None:
-        """Show what has come while another page was on top."""
-        self.show_snapshot()
-
     def on_resize(self) -> None:
         """Draw for the new size."""
         self.show_snapshot()
@@ -145,10 +142,7 @@ class DetailScreen(JobScreen):
             self._lines("#timeline", self._timeline(columns))
         room = rows - 2 - len(overview) - (5 if with_timeline else 0)
         self._panes(max(1, min(len(PANES), room // PANE)))
-        self._lines("#hints", [self._hints()])
-
-    def _lines(self, where: str, lines: Sequence[Line]) -> None:
-        self.query_one(where, Lines).show(lines)
+        self._lines("#hints", [hint_line(self.console, _HINTED, columns)])
 
     def _read(self) -> None:
         """Read runs and events as far as they are new: a job may have thousands."""
@@ -202,7 +196,8 @@ class DetailScreen(JobScreen):
         glyphs, last = app.glyphs, self._last
         told = story.story(entry, last, columns, glyphs)
         lapse = app.snapshot.engine.time_lapse or 1.0
-        phases = detail.phases(job, last, stays(self._events), glyphs, lapse, self._ahead)
+        been = stays(self._events)
+        phases = detail.phases(job, last, been, glyphs, lapse, self._ahead)
         drill = detail.drill_line(job, app.keymap.shown(JOB_KEYS[ActionId.VIEW_DRILL]))
         if job.status is Status.RUNNING:
             disks = detail.DISKS if rows >= WITH_DISKS else 0
@@ -213,7 +208,7 @@ class DetailScreen(JobScreen):
             if rows >= WITH_GRAPH:
                 lines += detail.pace_graph(self._samples, job, columns, glyphs)
         else:
-            lines = [told[0], *([phases] if last is not None else []), *told[1:]]
+            lines = [told[0], *([phases] if been else []), *told[1:]]
         if drill and rows >= WITH_DISKS:
             lines.append(drill)
         return [story.cut(line, columns, glyphs) for line in lines]
@@ -263,49 +258,25 @@ class DetailScreen(JobScreen):
             line.append(Cell(f"   tab: {', '.join(others)}", Tone.DIM))
         return tuple(line)
 
-    def _hints(self) -> Line:
-        app = self.console
-        keys = [*(key for key in DETAIL_KEYS if key.hint), *_HINTED]
-        line: list[Cell] = [Cell(" ")]
-        for key in keys:
-            line += [Cell(app.keymap.shown(key), Tone.STRONG), Cell(f" {key.text}  ", Tone.DIM)]
-        return story.cut(tuple(line), self.size.width, app.glyphs)
-
     # What rows open
 
     @on(LineTable.Opened, "#runs-table")
     def _open_run(self, event: LineTable.Opened) -> None:
         at, run = next((at, run) for at, run in enumerate(self._runs, 1) if run.id == event.key)
-        image = self.console.snapshot.images.get(run.image_id)
-        events, log, ahead = list(self._events), self._log(run)[::-1], self._ahead
-        self.app.push_screen(
-            TextPage(
-                f"{self._job.name}, run #{at}",
-                lambda columns: runpage.run_lines(run, image, events, log, columns, ahead),
-            )
-        )
+        image, log = self.console.snapshot.images.get(run.image_id), self._log(run)[::-1]
+        name, events = f"{self._job.name}, run #{at}", list(self._events)
+        self.app.push_screen(runpages.run_page(name, run, image, events, log, self._ahead))
 
     @on(LineTable.Opened, "#events-table")
     def _open_event(self, event: LineTable.Opened) -> None:
         found = next(each for each in self._events if str(each.id) == event.key)
-        ahead = self._ahead
-        self.app.push_screen(
-            TextPage(
-                f"{self._job.name}, an event",
-                lambda columns: runpage.event_lines(found, columns, ahead),
-            )
-        )
+        page = runpages.event_page(f"{self._job.name}, an event", found, self._ahead)
+        self.app.push_screen(page)
 
     @on(LineTable.Opened, "#log-table")
     def _open_log(self) -> None:
-        log = self._log(self._last)[::-1]
-        self.app.push_screen(
-            TextPage(
-                f"{self._job.name}, log of run #{len(self._runs)}",
-                lambda columns: [part for line in log for part in runpage.folded(line, columns, 1)],
-                at_end=True,
-            )
-        )
+        name = f"{self._job.name}, log of run #{len(self._runs)}"
+        self.app.push_screen(runpages.log_page(name, self._log(self._last)[::-1]))
 
     # Copies
 
@@ -318,5 +289,8 @@ class DetailScreen(JobScreen):
         self.copy_document(self._job.name, lambda: self.console.store.job_document(self._job.id))
 
 
-#: Actions that the bottom line tells besides the page's own keys.
-_HINTED = tuple(JOB_KEYS[each] for each in (ActionId.TROUBLESHOOT, ActionId.VIEW_REPORT))
+#: What the bottom line tells.
+_HINTED = (
+    *DETAIL_KEYS,
+    *(replace(JOB_KEYS[each], hint=True) for each in (ActionId.TROUBLESHOOT, ActionId.VIEW_REPORT)),
+)

@@ -14,6 +14,8 @@ from textual.screen import Screen
 from smc_tui.console import acts, several, views
 from smc_tui.console.dialogs.menu import ActionMenu
 from smc_tui.console.dialogs.question import Ask
+from smc_tui.console.render.cells import Line
+from smc_tui.console.widgets.lines import Lines
 from smc_tui.model.actions import ACTIONS, ActionId, Friction, refusal
 from smc_tui.model.consequences import Facts
 from smc_tui.model.errors import SmcError
@@ -45,6 +47,13 @@ class JobScreen(Screen[None]):
 
     def acted(self) -> None:
         """Hear that the chosen jobs were acted on, several at once."""
+
+    def on_screen_resume(self) -> None:
+        """Show what has come while another page was on top."""
+        self.show_snapshot()
+
+    def _lines(self, where: str, lines: Sequence[Line]) -> None:
+        self.query_one(where, Lines).show(lines)
 
     # Copies, the view
 
@@ -81,7 +90,9 @@ class JobScreen(Screen[None]):
 
     def action_images(self) -> None:
         """Open the images of the current job."""
-        self.console.action_page("images")
+        from smc_tui.console.screens.images import ImagesScreen
+
+        self.app.push_screen(ImagesScreen(self.current_job))
 
     def action_back(self) -> None:
         """Go back to the page before."""

@@ -100,9 +100,6 @@ class MigrationScreen(JobScreen):
         self._lines("#log", [story.log_line(event, names) for event in newest])
         self._lines("#hints", [self._hints(len(shown))])
 
-    def _lines(self, where: str, lines: list[Line]) -> None:
-        self.query_one(where, Lines).show(lines)
-
     def _title(self) -> Line:
         app = self.console
         if app.trouble is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.screen import Screen
@@ -13,6 +14,15 @@ from smc_tui.console.widgets.lines import Lines
 
 if TYPE_CHECKING:
     from smc_tui.console.app import ConsoleApp
+
+
+def hint_line(app: ConsoleApp, keys: Iterable[Key], columns: int) -> Line:
+    """Return the bottom line: the keys that are told there, as they are chosen."""
+    line: list[Cell] = [Cell(" ")]
+    for key in keys:
+        if key.hint:
+            line += [Cell(app.keymap.shown(key), Tone.STRONG), Cell(f" {key.text}  ", Tone.DIM)]
+    return story.cut(tuple(line), columns, app.glyphs)
 
 
 class Page(Screen[None]):
@@ -55,13 +65,7 @@ class Page(Screen[None]):
 
     def hints(self) -> Line:
         """Return the bottom line."""
-        app = self.console
-        line: list[Cell] = [Cell(" ")]
-        for key in self.keys:
-            if key.hint:
-                shown = app.keymap.shown(key)
-                line += [Cell(shown, Tone.STRONG), Cell(f" {key.text}  ", Tone.DIM)]
-        return story.ends(tuple(line), (), self.size.width, app.glyphs)
+        return hint_line(self.console, self.keys, self.size.width)
 
     def action_back(self) -> None:
         """Go back to the page before."""

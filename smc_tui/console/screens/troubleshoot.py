@@ -17,6 +17,7 @@ from smc_tui.console.keys import JOB_KEYS, TROUBLE_KEYS
 from smc_tui.console.render import story, troubles
 from smc_tui.console.render.cells import Cell, Line, Tone
 from smc_tui.console.screens.jobscreen import JobScreen
+from smc_tui.console.screens.page import hint_line
 from smc_tui.console.widgets.lines import Lines
 from smc_tui.console.widgets.table import LineTable
 from smc_tui.jobstore.logs import last_lines, log_of
@@ -66,10 +67,6 @@ class TroubleshootScreen(JobScreen):
         """Take the keys."""
         self.query_one(LineTable).focus()
 
-    def on_screen_resume(self) -> None:
-        """Show what has come while another page was on top."""
-        self.show_snapshot()
-
     def on_resize(self) -> None:
         """Draw for the new size."""
         self.show_snapshot()
@@ -88,7 +85,7 @@ class TroubleshootScreen(JobScreen):
         table = self.query_one(LineTable)
         table.styles.height = min(len(rows), max(1, self.size.height - _AROUND - _TEXT))
         table.apply(rows)
-        self._show("#hints", self._hints())
+        self._show("#hints", hint_line(app, TROUBLE_KEYS, columns))
 
     def _show(self, where: str, *lines: Line) -> None:
         self.query_one(where, Lines).show(lines)
@@ -101,13 +98,6 @@ class TroubleshootScreen(JobScreen):
         return troubles.lines(
             facts, self._source, str(log or ""), last_lines(log) if log else [], columns
         )
-
-    def _hints(self) -> Line:
-        app = self.console
-        line: list[Cell] = [Cell(" ")]
-        for key in (key for key in TROUBLE_KEYS if key.hint):
-            line += [Cell(app.keymap.shown(key), Tone.STRONG), Cell(f" {key.text}  ", Tone.DIM)]
-        return story.cut(tuple(line), self.size.width, app.glyphs)
 
     # What helps
 

@@ -15,6 +15,7 @@ from smc_tui.engine.worker import Document
 from smc_tui.engine.works import Order, Works
 from smc_tui.jobstore.requests import Request
 from smc_tui.model import settings
+from smc_tui.model.actions import ACTIONS, ActionId, image_refusal
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import ImageState
@@ -73,21 +74,18 @@ class ImageVerbs:
         """Delete an image that nothing uses and that is not its job's last hope."""
         known_args(request)
         image = self._image(request)
-        if image.holds:
-            raise SmcError("Image.InUse", f"{image.name} is used by {', '.join(image.holds)}")
-        self._spare_newest(image)
+        error = image_refusal(
+            ACTIONS[ActionId.IMAGE_DELETE],
+            image,
+            self._store.images(image.job_id),
+            any(job.id == image.job_id and job.status != "Finished" for job in self._store.jobs()),
+        )
+        if error is not None:
+            raise error
         with self._store.transaction():
             self._keeper.condemn(image, request.actor, request.verb)
             self._ledger.accept(request, {"image": image.id}, WORK)
         self._context.spawn(self._delete(request, image), f"deletion of {image.id}")
-
-    def _spare_newest(self, image: Image) -> None:
-        unfinished = any(
-            job.id == image.job_id for job in self._store.jobs() if job.status != "Finished"
-        )
-        good = [each.id for each in self._store.images(image.job_id) if each.good]
-        if unfinished and good and good[-1] == image.id:
-            raise SmcError("Image.Newest", f"{image.name} is the newest good image of its job")
 
     async def _delete(self, request: Request, image: Image) -> None:
         error: SmcError | None = None
