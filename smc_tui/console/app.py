@@ -21,15 +21,12 @@ from textual.widgets import Input
 from smc_tui.console import signals
 from smc_tui.console.doors import Doors
 from smc_tui.console.filters import AsciiOnly, Printable
-from smc_tui.console.keymap import Keymap, bindings
+from smc_tui.console.keymap import bindings
 from smc_tui.console.keys import APP_KEYS
 from smc_tui.console.options import THEME_NAMES, Options, chosen_theme
-from smc_tui.console.render.glyphs import DRAWN, PLAIN
-from smc_tui.console.requests import Desk
 from smc_tui.console.screens.small import TooSmall, too_small
 from smc_tui.console.themes import THEMES
 from smc_tui.jobstore import JobStore
-from smc_tui.jobstore.feed import Feed, Snapshot
 from smc_tui.model.errors import SmcError
 
 #: Seconds between two looks at the job store.
@@ -50,28 +47,13 @@ class ConsoleApp(Doors):
         options: Options | None = None,
         start_engine: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__()
-        self.options = options or Options()
-        self.start_engine = start_engine
-        self.keymap = Keymap(self.options.keys)
-        self.set_keymap(self.keymap.chosen)
-        self.glyphs = PLAIN if self.options.ascii else DRAWN
-        self.store = store
-        self.feed = Feed(store)
-        self.desk = Desk(store, self.options.read_only, start_engine and self.action_start_engine)
-        self.trouble: SmcError | None = None
-        self.frozen = False
+        super().__init__(store, options, start_engine)
         self.mistake: Exception | None = None
         self._last_filters: list[LineFilter] = [
             Printable(),
             *([AsciiOnly()] if self.options.ascii else []),
         ]
         self._home_loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The newest look at the job store."""
-        return self.feed.snapshot
 
     def on_mount(self) -> None:
         """Show the first page from the first look, then look again and again."""

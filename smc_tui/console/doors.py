@@ -6,21 +6,22 @@ Each page is imported when it is first opened: the first picture does not wait f
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
-from textual.app import App
 
-from smc_tui.console import clipboard, command
+from smc_tui.console import command, views
 from smc_tui.console.keys import BY_ID
-from smc_tui.console.options import THEME_NAMES
+from smc_tui.console.options import THEME_NAMES, Options
+from smc_tui.console.shell import Shell
+from smc_tui.jobstore import JobStore
+from smc_tui.model.actions import ActionId
 from smc_tui.model.errors import SmcError
 from smc_tui.model.things import Job
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
-    from smc_tui.console.app import ConsoleApp
     from smc_tui.console.screens.jobscreen import JobScreen
     from smc_tui.console.screens.migration import MigrationScreen
     from smc_tui.console.widgets.commandbar import CommandBar
@@ -40,30 +41,19 @@ def _palette() -> type[Provider]:
     return Actions
 
 
-class Doors(App[int]):
-    """The doors of the app; ``ConsoleApp`` has the rooms."""
+class Doors(Shell):
+    """The doors of the app."""
 
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_palette}
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        store: JobStore,
+        options: Options | None = None,
+        start_engine: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(store, options, start_engine)
         self._commands: list[str] = []
-
-    @property
-    def _console(self) -> ConsoleApp:
-        return cast("ConsoleApp", self)
-
-    def _say(self, error: SmcError) -> None:
-        self.notify(error.line, severity="error", markup=False)
-
-    def may_ask(self) -> bool:
-        """Tell whether this console may ask for anything; where not, say why."""
-        try:
-            self._console.desk.check()
-        except SmcError as error:
-            self._say(error)
-            return False
-        return True
 
     # Pages
 
@@ -80,6 +70,23 @@ class Doors(App[int]):
         from smc_tui.console.screens.jobscreen import JobScreen
 
         return next(each for each in reversed(self.screen_stack) if isinstance(each, JobScreen))
+
+    def view(self, action: ActionId, job: Job) -> bool:
+        """Open the page that shows what an action only shows; False: there is none.
+
+        Raises:
+            SmcError: JobStore.*, ReplicationJob.NotFound.
+        """
+        page = views.page(action, job, self)
+        if page is not None and not isinstance(self.screen, type(page)):
+            self.push_screen(page)
+        return page is not None
+
+    def order(self) -> list[str]:
+        """Return the keys of the Server Migration page's rows as they stand there."""
+        from smc_tui.console.widgets.table import LineTable
+
+        return list(self.migration.query_one(LineTable).keys)
 
     def show_row(self, key: str) -> None:
         """Put the cursor of the Server Migration page on a row, now or when there is one."""
@@ -114,7 +121,7 @@ class Doors(App[int]):
         """Show every key that is understood now; enter on one does it."""
         from smc_tui.console.dialogs.help import Help
 
-        self.push_screen(Help(self.screen, self._console.keymap), self._run_chosen)
+        self.push_screen(Help(self.screen, self.keymap), self._run_chosen)
 
     def _run_chosen(self, chosen: str | None) -> None:
         if chosen is not None:
@@ -145,7 +152,7 @@ class Doors(App[int]):
 
     @property
     def _known(self) -> command.Known:
-        snapshot = self._console.snapshot
+        snapshot = self.snapshot
         return command.Known(
             [job.name for job in snapshot.jobs.values()],
             [source.name for source in snapshot.sources.values()],
@@ -156,7 +163,7 @@ class Doors(App[int]):
     def on_command_bar_given(self, event: CommandBar.Given) -> None:
         """Carry out a line, or say in the bar what is wrong with it."""
         event.stop()
-        program = self._console.options.back
+        program = self.options.back
         try:
             wanted = None if event.line is None else command.parse(event.line, self._known, program)
             if wanted is not None:
@@ -185,9 +192,9 @@ class Doors(App[int]):
                     raise SmcError("InvalidParameter.Missing", "a job; none is chosen here")
                 self._job_page.act_on(action, jobs, given)
             case command.OnSource(action, ref):
-                self.migration.act_on_source(action, self._console.store.source(ref))
+                self.migration.act_on_source(action, self.store.source(ref))
             case command.NewJob(ref):
-                self.migration.open_new_job(self._console.store.source(ref) if ref else None)
+                self.migration.open_new_job(self.store.source(ref) if ref else None)
             case command.Page(name):
                 self.action_page(name)
             case command.Press(key):
@@ -200,20 +207,8 @@ class Doors(App[int]):
                 self.theme = THEME_NAMES[name]
 
     def _job(self, ref: str) -> Job:
-        jobs = self._console.snapshot.jobs
+        jobs = self.snapshot.jobs
         for job in jobs.values():
             if ref in (job.id, job.name):
                 return job
         raise SmcError("ReplicationJob.NotFound", f"there is no job {ref}")
-
-    # Copies
-
-    def copy(self, what: str, text: str) -> None:
-        """Hand a text to the terminal's clipboard, or leave it in a file; say which."""
-        driver, folder = self._driver, self._console.store.home.path
-        try:
-            told = clipboard.copy(what, text, driver.write if driver else str, folder)
-        except SmcError as error:
-            self._say(error)
-        else:
-            self.notify(told, markup=False)

@@ -15,7 +15,7 @@ from smc_tui.console.dialogs.help import live_keys, why_not
 from smc_tui.console.options import THEME_NAMES
 
 if TYPE_CHECKING:
-    from smc_tui.console.app import ConsoleApp
+    from smc_tui.console.shell import Shell
 
 #: Groups of keys that make no sense away from what has the focus.
 _NOT_HERE = frozenset({"table", "form", "wizard", "choice", "command", "help"})
@@ -27,8 +27,8 @@ class Actions(Provider):
     """Everything that a key does on the page below, themes, and the way to each job."""
 
     @property
-    def _console(self) -> ConsoleApp:
-        return cast("ConsoleApp", self.app)
+    def _console(self) -> Shell:
+        return cast("Shell", self.app)
 
     def _choices(self) -> Iterator[Choice]:
         """Yield what to show, what to say of it, what to do."""

@@ -13,7 +13,8 @@ from typing import Any
 from smc_tui.console import acts
 from smc_tui.console.dialogs.fields import Field
 from smc_tui.console.dialogs.question import Ask, Question
-from smc_tui.model.actions import ACTIONS, Action, ActionId, Friction, refusal
+from smc_tui.console.leave import ALL, Leave
+from smc_tui.model.actions import ACTIONS, Action, ActionId, Friction
 from smc_tui.model.consequences import Facts
 from smc_tui.model.errors import SmcError
 from smc_tui.model.things import Job
@@ -39,9 +40,9 @@ class Group:
         return ACTIONS[self.action]
 
 
-def group(action: ActionId, jobs: Sequence[Job]) -> Group:
+def group(action: ActionId, jobs: Sequence[Job], leave: Leave = ALL) -> Group:
     """Tell the jobs that an action is offered for now from those that it is not."""
-    errors = [(job, refusal(ACTIONS[action], job)) for job in jobs]
+    errors = [(job, leave.refusal(ACTIONS[action], job)) for job in jobs]
     return Group(
         action,
         tuple(job for job, error in errors if error is None),

@@ -13,10 +13,10 @@ from smc_tui.model.things import Job
 if TYPE_CHECKING:
     from textual.screen import Screen
 
-    from smc_tui.console.app import ConsoleApp
+    from smc_tui.console.shell import Shell
 
 
-def page(action: ActionId, job: Job, console: ConsoleApp) -> Screen[Any] | None:
+def page(action: ActionId, job: Job, console: Shell) -> Screen[Any] | None:
     """Return the page that shows it; None: there is none, the command line shows it.
 
     Raises:

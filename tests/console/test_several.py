@@ -8,7 +8,8 @@ import pytest
 
 from smc_tui.console import several
 from smc_tui.console.dialogs.menu import reason, withheld
-from smc_tui.model.actions import ACTIONS, ActionId
+from smc_tui.console.leave import Leave
+from smc_tui.model.actions import ACTIONS, Ability, ActionId
 from smc_tui.model.consequences import Facts
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import State, Status
@@ -99,8 +100,8 @@ def test_the_menu_tells_for_how_many():
     assert reason(start, jobs) == "for 1 of 3"
     assert withheld(ACTIONS[ActionId.RETRY], jobs) is not None
     assert reason(ACTIONS[ActionId.RETRY], jobs).startswith("only ")
-    assert reason(pause, jobs, read_only=True) == "read only"
-    assert withheld(ACTIONS[ActionId.VIEW_REPORT], jobs, read_only=True) is None
+    assert reason(pause, jobs, Leave(read_only=True)) == "read only"
+    assert withheld(ACTIONS[ActionId.VIEW_REPORT], jobs, Leave(read_only=True)) is None
 
 
 async def test_marked_jobs_are_acted_on_together(night):
@@ -155,3 +156,13 @@ async def test_read_only_says_so_at_once(night):
         await console.press("escape").sees_not("Actions:").press("I").sees_not("Import source")
         await console.press("N").sees_not("New migration job")
         assert night.asked() == []
+
+
+def test_what_the_engine_becomes_able_to_is_offered_by_itself():
+    job = waiting(1)
+    create = ACTIONS[ActionId.CREATE_INSTANCE]
+    assert reason(create, [job]) == "needs a destination that can run instances"
+    able = Leave(abilities=frozenset(Ability))
+    assert withheld(create, [job], able) is None
+    assert several.group(create.id, [job], able).jobs == (job,)
+    assert several.group(create.id, [job]).jobs == ()

@@ -70,9 +70,9 @@ def why_not(screen: Screen[Any], key: Key) -> str:
     action, jobs = ACTIONS[ActionId(key.id.partition(".")[2])], screen.chosen_jobs
     if not jobs:
         return "no job is chosen"
-    read_only = screen.console.options.read_only
-    error = withheld(action, jobs, read_only)
-    return reason(action, jobs, read_only) if error is not None else ""
+    leave = screen.console.leave
+    error = withheld(action, jobs, leave)
+    return reason(action, jobs, leave) if error is not None else ""
 
 
 def help_rows(

@@ -14,12 +14,12 @@ from textual.screen import ModalScreen
 
 from smc_tui.console.keymap import Keymap
 from smc_tui.console.keys import JOB_KEYS
+from smc_tui.console.leave import ALL, Leave
 from smc_tui.console.render.cells import Cell, Tone
 from smc_tui.console.render.columns import Column, Row
-from smc_tui.console.requests import read_only_error
 from smc_tui.console.widgets.lines import Lines
 from smc_tui.console.widgets.table import LineTable
-from smc_tui.model.actions import ACTIONS, Action, ActionId, Friction, Subject, refusal
+from smc_tui.model.actions import ACTIONS, Action, ActionId, Friction, Subject
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Status
 from smc_tui.model.things import Job
@@ -36,47 +36,43 @@ _COLUMNS = (
 )
 
 
-def menu_rows(
-    jobs: Sequence[Job], keymap: Keymap, read_only: bool = False
-) -> list[tuple[Action, Row]]:
+def menu_rows(jobs: Sequence[Job], keymap: Keymap, leave: Leave = ALL) -> list[tuple[Action, Row]]:
     """Return the actions on jobs as rows: those offered read plain, others dim.
 
     Args:
         jobs: those that are chosen, the one under the cursor first.
         keymap: how keys are told.
-        read_only: nothing may be asked of the engine.
+        leave: what this console may ask.
     """
     found = []
     for action in ACTIONS.values():
         if action.subject is not Subject.JOB or action.id not in JOB_KEYS:
             continue
-        error = withheld(action, jobs, read_only)
+        error = withheld(action, jobs, leave)
         tone = Tone.DIM if error else Tone.PLAIN
         cells = (
             Cell(keymap.shown(JOB_KEYS[action.id]), tone if error else Tone.STRONG),
             Cell(action.label + ("…" if action.friction is not Friction.NONE else ""), tone),
-            Cell(reason(action, jobs, read_only), Tone.DIM),
+            Cell(reason(action, jobs, leave), Tone.DIM),
         )
         found.append((action, Row(action.id, cells)))
     return found
 
 
-def withheld(action: Action, jobs: Sequence[Job], read_only: bool = False) -> SmcError | None:
+def withheld(action: Action, jobs: Sequence[Job], leave: Leave = ALL) -> SmcError | None:
     """Return why an action is offered for none of the jobs, None where it is for one.
 
     What only shows something shows it of the first.
     """
-    if action.verb and read_only:
-        return read_only_error()
-    errors = [refusal(action, job) for job in (jobs if action.verb else jobs[:1])]
+    errors = [leave.refusal(action, job) for job in (jobs if action.verb else jobs[:1])]
     return None if None in errors else errors[0]
 
 
-def reason(action: Action, jobs: Sequence[Job], read_only: bool = False) -> str:
+def reason(action: Action, jobs: Sequence[Job], leave: Leave = ALL) -> str:
     """Return in a few words why an action is not offered, or what stands before it."""
-    error = withheld(action, jobs, read_only)
+    error = withheld(action, jobs, leave)
     if error is None:
-        possible = sum(refusal(action, job) is None for job in jobs)
+        possible = sum(leave.refusal(action, job) is None for job in jobs)
         some = f"for {possible} of {len(jobs)}" if action.verb and possible < len(jobs) else ""
         friction = "" if action.friction is Friction.NONE else str(action.friction)
         if friction and len(jobs) > 1:
@@ -113,12 +109,12 @@ class ActionMenu(ModalScreen[ActionId | None]):
         Binding("escape,q", "dismiss(None)", "close", show=False, id="menu.close"),
     ]
 
-    def __init__(self, jobs: Sequence[Job], keymap: Keymap, read_only: bool = False) -> None:
+    def __init__(self, jobs: Sequence[Job], keymap: Keymap, leave: Leave = ALL) -> None:
         super().__init__()
         self._jobs = jobs
         self._keymap = keymap
-        self._read_only = read_only
-        self._rows = menu_rows(jobs, keymap, read_only)
+        self._leave = leave
+        self._rows = menu_rows(jobs, keymap, leave)
 
     def compose(self) -> ComposeResult:
         """What they are done to, the actions, a line on the chosen one."""
@@ -176,4 +172,4 @@ class ActionMenu(ModalScreen[ActionId | None]):
         self.call_after_refresh(lambda: self._say(*self._said))
 
     def _withheld(self, action: ActionId) -> SmcError | None:
-        return withheld(ACTIONS[action], self._jobs, self._read_only)
+        return withheld(ACTIONS[action], self._jobs, self._leave)

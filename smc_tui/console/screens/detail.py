@@ -77,7 +77,7 @@ class DetailScreen(JobScreen):
     def action_job(self, by: int) -> None:
         """Go to the job before or after in the order of the Server Migration page."""
         known = self.console.snapshot.jobs
-        order = [key for key in self.console.migration.query_one(LineTable).keys if key in known]
+        order = [key for key in self.console.order() if key in known]
         order = order if self._job.id in order else list(known)
         if order:
             at = order.index(self._job.id) + by if self._job.id in order else 0
@@ -85,9 +85,8 @@ class DetailScreen(JobScreen):
 
     def action_back(self) -> None:
         """Go back, the cursor on this job."""
-        migration = self.console.migration
         self.app.pop_screen()
-        migration.stand_on(self._job.id)
+        self.console.show_row(self._job.id)
 
     # Layout
 

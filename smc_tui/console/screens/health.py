@@ -23,7 +23,7 @@ from smc_tui.jobstore import Request
 from smc_tui.model.errors import SmcError
 
 if TYPE_CHECKING:
-    from smc_tui.console.app import ConsoleApp
+    from smc_tui.console.shell import Shell
 
 #: What may be asked of the image store: what is said while it lasts, and of its result.
 _WORKS = {
@@ -114,7 +114,7 @@ def _result(work: str, result: Mapping[str, Any]) -> tuple[str, Tone]:
     return f"counted at {at}", Tone.DIM
 
 
-def _room(console: ConsoleApp) -> health.Room:
+def _room(console: Shell) -> health.Room:
     """Return the home's room; none is known of one that is gone."""
     home = console.store.home
     try:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from textual import work
 from textual.screen import Screen
 
-from smc_tui.console import acts, several, views
+from smc_tui.console import acts, several
 from smc_tui.console.dialogs.menu import ActionMenu
 from smc_tui.console.dialogs.question import Ask
 from smc_tui.console.render.cells import Line
 from smc_tui.console.widgets.lines import Lines
-from smc_tui.model.actions import ACTIONS, ActionId, Friction, refusal
+from smc_tui.model.actions import ACTIONS, ActionId, Friction
 from smc_tui.model.consequences import Facts
 from smc_tui.model.errors import SmcError
 from smc_tui.model.things import Job, Source
 
 if TYPE_CHECKING:
-    from smc_tui.console.app import ConsoleApp
+    from smc_tui.console.shell import Shell
     from smc_tui.jobstore.requests import Request
 
 
@@ -30,9 +30,9 @@ class JobScreen(Screen[None]):
     """A page on which jobs are chosen and acted on, by keys, menu, palette or command."""
 
     @property
-    def console(self) -> ConsoleApp:
+    def console(self) -> Shell:
         """The app, by its own name."""
-        return cast("ConsoleApp", self.app)
+        return cast("Shell", self.app)
 
     @property
     def current_job(self) -> Job | None:
@@ -81,12 +81,9 @@ class JobScreen(Screen[None]):
 
     def view(self, action: ActionId, job: Job) -> None:
         """Show what an action that only shows something shows."""
-        page = views.page(action, job, self.console)
-        if page is None:
+        if not self.console.view(action, job):
             command = acts.viewing(action, job, self.console.options.back)
             self._say(f"in a shell: {command}", "information")
-        elif not isinstance(self, type(page)):
-            self.app.push_screen(page)
 
     def action_images(self) -> None:
         """Open the images of the current job."""
@@ -110,7 +107,7 @@ class JobScreen(Screen[None]):
         if not jobs:
             return
         console = self.console
-        menu = ActionMenu(jobs, console.keymap, console.options.read_only)
+        menu = ActionMenu(jobs, console.keymap, console.leave)
         chosen = await self.app.push_screen_wait(menu)
         if chosen is not None:
             await self._act(chosen, self.chosen_jobs)
@@ -134,7 +131,7 @@ class JobScreen(Screen[None]):
             if ACTIONS[action].verb:
                 self.console.desk.check()
             if len(jobs) > 1 and ACTIONS[action].verb:
-                await self._several(several.group(action, jobs), given)
+                await self._several(several.group(action, jobs, self.console.leave), given)
             elif jobs:
                 await self._one(action, self.current_job or jobs[0], jobs, given)
         except SmcError as error:
@@ -145,7 +142,7 @@ class JobScreen(Screen[None]):
     ) -> None:
         # Of several marked jobs one can be shown: that under the cursor.
         job = jobs[0] if len(jobs) == 1 else current
-        error = refusal(ACTIONS[action], job)
+        error = self.console.leave.refusal(ACTIONS[action], job)
         if error is not None:
             self._say(error.line, "warning")
             return

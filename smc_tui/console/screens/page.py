@@ -13,10 +13,10 @@ from smc_tui.console.render.cells import Cell, Line, Tone
 from smc_tui.console.widgets.lines import Lines
 
 if TYPE_CHECKING:
-    from smc_tui.console.app import ConsoleApp
+    from smc_tui.console.shell import Shell
 
 
-def hint_line(app: ConsoleApp, keys: Iterable[Key], columns: int) -> Line:
+def hint_line(app: Shell, keys: Iterable[Key], columns: int) -> Line:
     """Return the bottom line: the keys that are told there, as they are chosen."""
     line: list[Cell] = [Cell(" ")]
     for key in keys:
@@ -37,9 +37,9 @@ class Page(Screen[None]):
         return self.KEYS
 
     @property
-    def console(self) -> ConsoleApp:
+    def console(self) -> Shell:
         """The app, by its own name."""
-        return cast("ConsoleApp", self.app)
+        return cast("Shell", self.app)
 
     def name_shown(self) -> str:
         """Return what the page is called in its title."""

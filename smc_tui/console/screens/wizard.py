@@ -23,7 +23,7 @@ from smc_tui.console.widgets.table import LineTable
 from smc_tui.model.errors import SmcError
 
 if TYPE_CHECKING:
-    from smc_tui.console.app import ConsoleApp
+    from smc_tui.console.shell import Shell
 
 #: What keys do in a form.
 FIELD_HINTS = (("form.next", "next field"), ("choice.next", "choose"))
@@ -59,9 +59,9 @@ class Wizard(Screen[None]):
         self.fault: SmcError | None = None
 
     @property
-    def console(self) -> ConsoleApp:
+    def console(self) -> Shell:
         """The app, by its own name."""
-        return cast("ConsoleApp", self.app)
+        return cast("Shell", self.app)
 
     # What each wizard says
 
