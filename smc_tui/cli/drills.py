@@ -6,7 +6,7 @@ script can stand on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -14,7 +14,6 @@ from smc_tui.cli.chosen import Chosen, choosing
 from smc_tui.cli.grammar import action, only, staying
 from smc_tui.cli.jobnoun import noun
 from smc_tui.cli.output import Part
-from smc_tui.cli.pages import field
 from smc_tui.cli.progress import RunWatch, following
 from smc_tui.cli.session import Deadline, Session
 from smc_tui.cli.several import (
@@ -169,16 +168,17 @@ def _say_next(session: Session, before: Job) -> None:
 def page(report: Document, name: str) -> Iterator[Part]:
     """Yield a report for people: what is bad first comes with its advice."""
     yield f"Migration drill of {name}: {summary(report)}"
-    yield field("Made", f"{local(report['at'])} in {span(report['seconds'])}")
-    for label, words in estimate_rows(report):
+    made = "Made", f"{local(report['at'])} in {span(report['seconds'])}"
+    for label, words in (made, *estimate_rows(report)):
         yield f"  {label:<23}{words}"
     yield ""
     yield Table(
         ("LEVEL", "WHERE", "ITEM", "FINDING"),
         [
-            (item["level"], item["area"], item["name"], item["finding"])
-            for item in sorted(report["items"], key=_badness)
+            (level, area, ", ".join(names), finding)
+            for (level, area, finding), names in _by_finding(report["items"]).items()
         ],
+        spare=("WHERE",),
     )
     advised = [item for item in sorted(report["items"], key=_badness) if item["advice"]]
     if advised:
@@ -187,6 +187,17 @@ def page(report: Document, name: str) -> Iterator[Part]:
             ("ITEM", "WORSE IF", "WHAT TO DO"),
             [(item["name"], item["threshold"] or "-", item["advice"]) for item in advised],
         )
+
+
+def _by_finding(items: Iterable[Document]) -> dict[tuple[str, str, str], list[str]]:
+    """Return the names of the items that say the same, the worst first.
+
+    What is not copied is not checked for a whole row of reasons to look: that is one line.
+    """
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for item in sorted(items, key=_badness):
+        found.setdefault((item["level"], item["area"], item["finding"]), []).append(item["name"])
+    return found
 
 
 _ORDER = (Level.CRITICAL, Level.WARNING, Level.NOT_CHECKED, Level.PASSED)

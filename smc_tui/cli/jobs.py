@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -32,6 +32,8 @@ from smc_tui.cli.target import Target
 from smc_tui.model import settings
 from smc_tui.model.actions import ActionId
 from smc_tui.model.consequences import Choice
+from smc_tui.model.documents import Document
+from smc_tui.model.drill import summary
 from smc_tui.model.errors import SmcError
 from smc_tui.model.units import parse_instant, rfc3339
 
@@ -89,7 +91,18 @@ def create(
     job = stay(session, request, request.result["job"], deadline if wait else None)
     present(session, job)
     if not session.out.json and job["status"] == "Ready" and not job["next_run"]:
-        session.out.talk(f"Start it: smc-tui job start {job['name']}")
+        for line in _next_step(job):
+            session.out.talk(line)
+
+
+def _next_step(job: Document) -> Iterator[str]:
+    """Yield what to do with a new job that waits for a start, or has had its only drill."""
+    name = job["name"]
+    if not job.get("drill_report"):
+        yield f"Start it: smc-tui job start {name}"
+        return
+    yield f"The drill: {summary(job['drill_report'])}. Read it: smc-tui job drill {name} --last"
+    yield f"To migrate: smc-tui job modify {name} --drill before, then smc-tui job start {name}"
 
 
 def _chosen(given: dict[str, Any]) -> dict[str, Any]:

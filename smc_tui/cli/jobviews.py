@@ -12,11 +12,19 @@ from smc_tui.cli.onejob import facts
 from smc_tui.cli.output import Part
 from smc_tui.cli.pages import fault_lines, field
 from smc_tui.cli.session import Session
-from smc_tui.cli.tables import Table
+from smc_tui.cli.tables import Hanging, Table
 from smc_tui.cli.words import NOTHING, job_status, local, named
 from smc_tui.jobstore.logs import last_lines, log_of
 from smc_tui.model import advice, troubles
-from smc_tui.model.actions import ACTIONS, Ability, Action, ActionId, Subject, refusal
+from smc_tui.model.actions import (
+    ACTIONS,
+    Ability,
+    Action,
+    ActionId,
+    Subject,
+    brief,
+    refusal,
+)
 from smc_tui.model.consequences import Consequences, Facts, consequences
 from smc_tui.model.documents import (
     Document,
@@ -31,6 +39,17 @@ from smc_tui.model.history import action_words, fact_words, result_words
 from smc_tui.model.things import Event, Job, Run, Source
 
 _REF_OF_ANY = click.argument("ref", metavar="J")
+
+#: Where the text of a line of consequences begins.
+_CONSEQUENCE = 13
+
+#: What is typed for actions that only show something, and behind a verb that needs more.
+_SHOWN_BY = {
+    ActionId.TROUBLESHOOT: "errors {}",
+    ActionId.VIEW_REPORT: "report {}",
+    ActionId.VIEW_DRILL: "drill {} --last",
+}
+_NEEDED = {ActionId.SET_INTERVAL: " 1h..7d", ActionId.MODIFY: " --..."}
 
 
 # Actions
@@ -47,9 +66,14 @@ def actions(session: Session, ref: str) -> None:
         row: consequences(row.id, known) for row in ACTIONS.values() if row.subject is Subject.JOB
     }
     able = session.store.engine_abilities()
+    whys = {
+        str(row.id): brief(row, job, error)
+        for row in told
+        if (error := refusal(row, job, able)) is not None
+    }
     document = {"job": _job(job), "actions": [_action(row, job, able, told[row]) for row in told]}
     lines = {str(row.id): found.lines for row, found in told.items() if found is not None}
-    session.out.present(document, actions_page(document, lines))
+    session.out.present(document, actions_page(document, lines, whys))
 
 
 def _action(row: Action, job: Job, able: frozenset[Ability], told: Consequences | None) -> Document:
@@ -67,23 +91,38 @@ def _action(row: Action, job: Job, able: frozenset[Ability], told: Consequences 
     }
 
 
-def actions_page(document: Document, lines: Mapping[str, list[str]]) -> Iterator[Part]:
-    """Yield ``job actions``: first what is offered, then why the rest is not."""
+def actions_page(
+    document: Document, lines: Mapping[str, list[str]], whys: Mapping[str, str]
+) -> Iterator[Part]:
+    """Yield ``job actions``: first what is offered, then why the rest is not.
+
+    Args:
+        document: the job and its actions.
+        lines: the consequences of each action, by its id.
+        whys: why those that are not offered are not, by their ids.
+    """
     yield f"{named(document['job'])}: {job_status(document['job'])}"
     for row in (row for row in document["actions"] if row["offered"]):
         yield ""
         typed = "" if row["friction"] == "none" else f" ({row['friction']})"
-        yield f"{row['label']}{_command(row, document['job'])}{typed}"
-        yield from (f"  {line}" for line in lines.get(row["id"], []))
+        yield f"{row['label']}{typed}"
+        yield from _command(row, document["job"])
+        for line in lines.get(row["id"], []):
+            yield Hanging(f"  {line}", _CONSEQUENCE if line.startswith(" ") else 2)
     refused = [row for row in document["actions"] if not row["offered"]]
     if refused:
         yield ""
-        yield Table(("NOT NOW", "WHY"), [(row["label"], row["reason"]) for row in refused])
+        yield Table(("NOT NOW", "WHY"), [(row["label"], whys[row["id"]]) for row in refused])
 
 
-def _command(row: Document, job: Document) -> str:
+def _command(row: Document, job: Document) -> Iterator[str]:
+    """Yield what is typed for an action, on a line of its own so that it can be copied."""
+    shown_by = _SHOWN_BY.get(row["id"])
+    if shown_by is not None:
+        yield f"  smc-tui job {shown_by.format(job['name'])}"
     noun_name, _, verb = (row["verb"] or "").partition(".")
-    return f": smc-tui {noun_name} {verb} {job['name']}" if noun_name == "job" else ""
+    if noun_name == "job":
+        yield f"  smc-tui job {verb} {job['name']}{_NEEDED.get(row['id'], '')}"
 
 
 def _job(job: Job) -> Document:

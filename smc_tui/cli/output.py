@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
-from smc_tui.cli.tables import Table, plain_lines
+from smc_tui.cli.tables import Hanging, Table, plain_lines
 from smc_tui.model.errors import SmcError
 from smc_tui.model.units import printable
 
@@ -56,7 +57,11 @@ class Output:
     def page(self, page: Iterable[Part]) -> None:
         """Print lines and tables on standard output."""
         for part in page:
-            if isinstance(part, str):
+            if isinstance(part, Hanging) and self.drawing(sys.stdout):
+                width = shutil.get_terminal_size().columns
+                for line in part.folded(self.clean(part), width):
+                    self.line(line)
+            elif isinstance(part, str):
                 self.line(part)
             elif self.drawing(sys.stdout):
                 # Here, because rich costs as much time as all the rest of a command.

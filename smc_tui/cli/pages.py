@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from smc_tui.cli.output import Part
-from smc_tui.cli.tables import Table
+from smc_tui.cli.tables import Hanging, Table
 from smc_tui.cli.words import (
     NOTHING,
     job_status,
@@ -27,7 +27,7 @@ _LABEL = 14
 
 def field(label: str, text: str) -> str:
     """Return one line of a page."""
-    return f"  {label:<{_LABEL}}{text}"
+    return Hanging(f"  {label:<{_LABEL}}{text}", _LABEL + 2)
 
 
 def tags_line(document: Document) -> str:
@@ -69,6 +69,7 @@ def source_table(sources: Sequence[Document]) -> Iterator[Part]:
             for source in sources
         ],
         right=frozenset({"DISKS", "SIZE"}),
+        spare=("ID", "CHECKED"),
     )
 
 
@@ -167,6 +168,7 @@ def job_table(jobs: Sequence[Document]) -> Iterator[Part]:
             for job in jobs
         ],
         right=frozenset({"DONE", "KEEP"}),
+        spare=("ID", "KEEP"),
     )
 
 
@@ -265,6 +267,7 @@ def run_table(runs: Sequence[Document]) -> Table:
             for run in runs
         ],
         right=frozenset({"TOOK", "COMPARED", "CHANGED", "SENT", "WIRE", "STORED"}),
+        spare=("WIRE", "STORED"),
     )
 
 
@@ -305,6 +308,8 @@ def image_table(images: Sequence[Document]) -> Iterator[Part]:
             for image in images
         ],
         right=frozenset({"SIZE"}),
+        # The name is enough for every verb, and begins with the job's.
+        spare=("ID", "USED BY", "JOB"),
     )
 
 

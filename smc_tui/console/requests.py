@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from smc_tui.jobstore import JobStore
-from smc_tui.jobstore.requests import Request, RequestState
+from smc_tui.jobstore.requests import Request, RequestState, user_name
 from smc_tui.model.errors import SmcError
 
 #: Hears of a request when it is accepted and when it has ended, with the error if it has one.
@@ -65,7 +64,7 @@ class Desk:
         self._asked: dict[str, Asked] = {}
         self._start = start
         self.read_only = read_only
-        self.actor = f"console ({os.environ.get('USER') or os.getuid()})"
+        self.actor = f"console ({user_name()})"
 
     def check(self) -> None:
         """See that this console may ask for anything.

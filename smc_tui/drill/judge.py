@@ -38,7 +38,7 @@ def judged(rule: Rule, facts: Facts) -> Item:
     needs = (*rule.needs, *(ON_COPIED if rule.scope is Scope.BOOT else ()))
     missing = [facts.missing.get(name, NO_WORD) for name in needs if name not in facts.probe]
     if missing:
-        verdict = Level.NOT_CHECKED, f"not checked: {missing[0]}", ""
+        verdict = Level.NOT_CHECKED, missing[0], ""
     elif rule.scope is Scope.BOOT and not copies_root(facts):
         verdict = Level.NOT_CHECKED, NOT_COPIED, ""
     else:

@@ -20,7 +20,7 @@ _MOST_NAMES = 5
 ON_COPIED = ("filesystems", "asked_disks")
 
 NOT_COPIED = (
-    "not checked: the disks to be migrated do not hold the server's root file system, "
+    "the disks to be migrated do not hold the server's root file system, "
     "so what it boots from is not copied"
 )
 
@@ -71,7 +71,7 @@ def critical(finding: str, advice: str) -> Verdict:
 
 def unknown(finding: str) -> Verdict:
     """Return what could not be told, and why."""
-    return Level.NOT_CHECKED, f"not checked: {finding}", ""
+    return Level.NOT_CHECKED, finding, ""
 
 
 def named(names: Iterable[str]) -> str:

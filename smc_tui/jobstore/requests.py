@@ -16,6 +16,8 @@ the same token is the first.
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +27,14 @@ from smc_tui.jobstore.rows import dump
 from smc_tui.model.catalogue import CATALOGUE
 from smc_tui.model.errors import SmcError
 from smc_tui.model.ids import Kind, new_id
+
+
+def user_name() -> str:
+    """Return who asks, for the history: the login name, or the number of one without."""
+    try:
+        return os.environ.get("USER") or pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 class RequestState(StrEnum):

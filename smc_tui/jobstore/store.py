@@ -8,7 +8,6 @@ Not safe to share between threads; opening one takes under a millisecond.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +16,7 @@ from smc_tui.jobstore import requests
 from smc_tui.jobstore.connection import translated
 from smc_tui.jobstore.presence import present, wake
 from smc_tui.jobstore.records import Records
-from smc_tui.jobstore.requests import Request, RequestState
+from smc_tui.jobstore.requests import Request, RequestState, user_name
 from smc_tui.model.documents import (
     Document,
     event_document,
@@ -114,7 +113,7 @@ class JobStore(Records):
         Returns:
             The request's id.
         """
-        who = actor or f"command line ({os.environ.get('USER') or os.getuid()})"
+        who = actor or f"command line ({user_name()})"
         with translated():
             request_id = requests.insert(self._connection, verb, target, args or {}, who, token)
         wake(self.home)

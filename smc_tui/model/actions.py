@@ -246,7 +246,8 @@ def refusal(
 ) -> SmcError | None:
     """Return why an action is not offered for a job now, or None where it is.
 
-    The error names the present state and those that would allow it.
+    The error names the present state and those that would allow it: in the words that
+    every list shows for people, and in ``facts`` in those of the API for programs.
     """
     if action.needs is not None and action.needs not in abilities:
         return SmcError("Action.Unavailable", f"{action.label} needs {action.needs}")
@@ -263,7 +264,8 @@ def refusal(
     by_phase = job.status is Status.RUNNING and any(state.phase for state in action.states)
     return SmcError(
         "ReplicationJob.InvalidBusinessStatus" if by_phase else "ReplicationJob.InvalidStatus",
-        f"{action.label} is not possible while {job.name} is {job.state}; allowed: {allowed}",
+        f"{action.label} is not possible while {job.name} is {status_word(job.state)};"
+        f" allowed: {allowed}",
         status=str(job.status),
         phase=str(job.phase or ""),
         allowed=[str(state) for state in action.states],
@@ -293,6 +295,23 @@ def image_refusal(
     return None
 
 
+def brief(action: Action, job: Job, error: SmcError) -> str:
+    """Return in a few words why an action is not offered, for a row of a list.
+
+    Args:
+        action: the action.
+        job: the job that it is not offered for.
+        error: what ``refusal`` has said of it.
+    """
+    if error.code == "Action.Unavailable":
+        return f"needs {action.needs}"
+    if error.code == "ReplicationJob.OnceOnly":
+        return "incremental jobs only"
+    if action.states and job.state not in action.states:
+        return f"only {_words(action.states)}"
+    return error.entry.cause
+
+
 def offered(job: Job, abilities: frozenset[Ability] = NO_ABILITIES) -> list[Action]:
     """Return the job actions offered now, in the table's order."""
     return [
@@ -311,5 +330,5 @@ def _words(states: tuple[State, ...]) -> str:
     if all(state in states for state in RUNNING):
         running = [Status.RUNNING.value]
     else:
-        running = [str(state) for state in states if state.phase]
-    return ", ".join([*(str(state) for state in states if not state.phase), *running])
+        running = [status_word(state) for state in states if state.phase]
+    return ", ".join([*(status_word(state) for state in states if not state.phase), *running])

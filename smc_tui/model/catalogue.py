@@ -78,7 +78,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "Source.NoSudo": _run(
         "the user is not root and sudo asks for a password",
-        "allow `sudo -n python3` for the user in sudoers, or import as root",
+        "add `USER ALL=(root) NOPASSWD: /usr/bin/python3` to sudoers with visudo there, or "
+        "import as root",
     ),
     "Source.NoPython": _run(
         "no Python 3.6 or later was found on the source",

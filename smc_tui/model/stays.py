@@ -19,6 +19,7 @@ _MOVES: Mapping[str, Phase | None] = MappingProxyType(
         "run resumed": Phase.PREPARING,
         "run failed": None,
         "drill ended": None,
+        "drill passed": None,
         "drill failed": None,
         "drill not made": None,
     }

@@ -17,13 +17,13 @@ class Remedy(StrEnum):
     ACCEPT_KEY = "accept the host key it shows now"
     IMAGES = "delete images that are not needed"
     COLLECT = "free what nothing needs any more"
-    STORE = "look at the engine, its room and the image store"
+    STORE = "look at the engine, room and image store"
     MODIFY = "modify the job"
     DRILL_REPORT = "see what the migration drill found"
     DRILL = "make another migration drill"
-    IMPORT = "import the server anew, with the disk that is there now"
+    IMPORT = "import it anew, with the disk it has now"
     RETRY = "retry"
-    RELEASE = "release the intermediate resource, to compare everything anew"
+    RELEASE = "release the intermediate resource"
 
 
 _R = Remedy

@@ -218,7 +218,9 @@ class Disk:
             self.handle, self.direct = self._open()
         except OSError as error:
             code = "Disk.NotFound" if error.errno in (2, 6, 20) else "Disk.ReadFailed"
-            raise Refusal(code, "%s: %s" % (path, error.strerror)) from None
+            # The disk's health is not to blame then, as the next step would have one think.
+            denied = " (withheld by a container or a policy)" if error.errno in (1, 13) else ""
+            raise Refusal(code, "%s: %s%s" % (path, error.strerror, denied)) from None
         self.device = found.st_rdev if self.is_block else None
         self.size = os.lseek(self.handle, 0, os.SEEK_END)
 

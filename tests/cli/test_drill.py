@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from smc_tui.cli.drills import page
+from smc_tui.cli.tables import Table
 from smc_tui.drill.judge import RULES
 from smc_tui.model.catalogue import ExitCode
 from tests.cli.conftest import Cli
@@ -43,6 +45,34 @@ def test_a_drill_is_made_printed_and_kept(smc: Cli, disk: Path) -> None:
     assert text.count("\n| Passed |") == len(report["items"])
     said = smc("job", "drill", "mig", "--markdown", "--json")
     assert said.code == ExitCode.USAGE
+
+
+def test_a_job_that_is_nothing_but_a_drill_says_what_that_has_found(smc: Cli, disk: Path) -> None:
+    smc.imported(disk)
+    said = smc("job", "create", "web01", "--name", "mig", "--drill", "only", "--wait")
+    assert said.code == ExitCode.OK
+    assert "The drill: Passed: 8 passed. Read it: smc-tui job drill mig --last\n" in said.err
+    assert "smc-tui job start mig\n" in said.err
+    assert smc("job", "modify", "mig", "--drill", "before").code == ExitCode.OK
+    assert smc.json("job", "start", "mig", "--wait")["status"] == "Waiting", "as it has said"
+
+
+def test_what_says_the_same_is_said_once_and_the_worst_first() -> None:
+    def item(name: str, level: str, finding: str) -> dict[str, str]:
+        told = {"name": name, "level": level, "finding": finding, "area": "source"}
+        return {**told, "threshold": "", "advice": ""}
+
+    report = {
+        "result": "Warning", "at": "2026-11-22T22:49:19Z", "seconds": 1.0, "estimate": {},
+        "items": [
+            item("Swap", "Passed", "none"), item("Kernel", "Not checked", "not copied"),
+            item("Clock", "Warning", "it is late"), item("fstab", "Not checked", "not copied"),
+        ],
+    }  # fmt: skip
+    table = next(part for part in page(report, "mig") if isinstance(part, Table))
+    assert [row[2:] for row in table.rows] == [
+        ("Clock", "it is late"), ("Kernel, fstab", "not copied"), ("Swap", "none"),
+    ]  # fmt: skip
 
 
 def test_the_levels_have_colours_on_a_terminal(smc: Cli, disk: Path) -> None:

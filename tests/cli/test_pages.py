@@ -10,7 +10,7 @@ import pytest
 
 from smc_tui.cli import pages, words
 from smc_tui.cli.output import Output, Part
-from smc_tui.cli.tables import Table, plain_lines
+from smc_tui.cli.tables import Hanging, Table, fitted, plain_lines
 from smc_tui.model.documents import image_document, job_document, run_document, source_document
 from smc_tui.model.lifecycle import Consistency, ImageState, Phase, RunKind, SourceState, Status
 from smc_tui.model.things import (
@@ -102,6 +102,45 @@ def test_a_table_is_aligned_and_numbers_stand_right() -> None:
         "a            9 B  x",
         "longer  10.0 KiB  y",
     ]
+
+
+WIDE = Table(
+    ("NAME", "WHEN", "WORDS", "ID"),
+    [("web01-1_20261122T224919Z", "2026-11-22 22:49:19", "some words of a text", "m-1")],
+    spare=("ID",),
+)
+
+
+def test_a_table_that_fits_is_left_alone() -> None:
+    assert fitted(WIDE, 80) == (WIDE, [24, 19, 20, 3])
+
+
+def test_a_narrow_terminal_first_lacks_what_is_spare() -> None:
+    table, widths = fitted(WIDE, 70)
+    assert (table.columns, widths) == (("NAME", "WHEN", "WORDS"), [24, 19, 20])
+
+
+def test_then_texts_are_folded_between_words_and_names_stay_whole() -> None:
+    _, widths = fitted(WIDE, 55)
+    assert widths == [24, 19, 8], "neither the name nor the instant is cut"
+
+
+def test_and_what_fits_in_no_other_way_is_cut() -> None:
+    _, widths = fitted(WIDE, 30)
+    assert sum(widths) + 4 == 30
+    assert min(widths) >= 1
+
+
+def test_a_value_goes_on_below_itself() -> None:
+    line = Hanging("  Next          check the host, then retry", 16)
+    assert line.folded(line, 80) == [line]
+    assert line.folded(line, 38) == ["  Next          check the host, then", " " * 16 + "retry"]
+    assert line.folded(line, 30) == [line], "too narrow: the terminal folds it"
+
+
+def test_what_is_to_be_copied_stays_whole() -> None:
+    long = Hanging("  Digest  " + "f" * 90, 10)
+    assert long.folded(long, 80) == [long]
 
 
 def test_a_source_shows_how_it_is_reached_and_what_it_has(

@@ -39,7 +39,10 @@ def test_actions_are_all_there_with_what_they_would_do(smc: Cli, disk: Path) -> 
     assert rows["cancel"]["friction"] == "type the name"
     assert HELD in "".join(rows["cancel"]["consequences"]["goes"])
     shown = smc("job", "actions", "mig").out
-    assert "Complete Incremental Synchronization: smc-tui job complete mig (type the name)" in shown
+    assert "Complete Incremental Synchronization (type the name)\n" in shown
+    assert "\n  smc-tui job complete mig\n" in shown, "alone on its line, to be copied"
+    assert "\n  smc-tui job report mig\n" in shown
+    assert "only InError, Paused\n" in shown, "in the words of every other page"
     assert "Goes:" in shown
     assert "NOT NOW" in shown
 

@@ -309,7 +309,13 @@ def main() -> None:
             with fleet.writer.transaction(durable=False):
                 for at, job in enumerate(chosen):
                     speed = (1900 + (turn * 7 + at) % 90) * MIB
-                    live = {**COMPARING, "bytes_per_second": speed, "remaining_seconds": 900 - turn}
+                    live = {
+                        **COMPARING,
+                        "bytes_per_second": speed,
+                        "read_bps": speed,
+                        "compared": COMPARING["compared"] + turn * 950 * MIB,
+                        "remaining_seconds": 900 - turn,
+                    }
                     share = (job.progress + turn * 0.7) % 100
                     fleet.writer.put_job(replace(job, progress=share, live=live))
         elif word == "down":

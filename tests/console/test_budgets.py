@@ -171,3 +171,18 @@ def test_a_change_out_of_sight_is_not_sent(thousand: Path) -> None:
         terminal.type("G")
         terminal.until_quiet()
         assert ticks(terminal, serving, 1) == [0] * TICKS
+
+
+def test_bytes_of_the_details(twenty: Path) -> None:
+    with engine(twenty) as serving, console(twenty) as terminal:
+        settled(terminal, "server-00-1")
+        terminal.type("\r")
+        settled(terminal, "Runs 0")
+        # What a run has to show comes with its first word, and makes the page anew.
+        serving.says("tick 20")
+        settled(terminal, "Comparing")
+        sent = ticks(terminal, serving, 20)
+        assert terminal.read(2) == b"", "bytes while nothing happens"
+    print(f"details: {2 * sum(sent) / len(sent):.0f} bytes/s")
+    assert min(sent) > 100, "the bars do not move"
+    assert 2 * sum(sent) / len(sent) < 3000

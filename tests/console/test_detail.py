@@ -94,9 +94,16 @@ def test_the_pace_is_explained():
     settings = replace(job_in(SYNCING).settings, limit_mbit=50)
     live = {**COMPARING, "wire": GIB // 4}
     said = text([detail.pace(job_in(SYNCING, live=live, settings=settings), run, 120, DRAWN, NOW)])
-    for part in ("limit 50 Mbit/s", "avg 2.00 MiB/s", "not sent again 98 %", "compressed 4.0x"):
+    for part in (
+        "limit 50 Mbit/s",
+        "on average 2.00 MiB/s",
+        "not sent again 98 %",
+        "compressed 4.0x",
+    ):
         assert part in said
     assert "2m 40s left → " in said
+    lapsed = text([detail.pace(job_in(SYNCING, live=live), run, 120, DRAWN, None)])
+    assert lapsed.endswith("2m 40s left ")
     assert "left" not in text([detail.pace(job_in(SYNCING), None, 80, DRAWN, NOW)])
 
 

@@ -43,7 +43,7 @@ def test_the_engine_in_lines():
     assert "web01-1 (another run's end)" in said
     assert "mail-1 at" in said
     assert "/home/ops/x" in said
-    down = EngineView(False, 42, "0.1.0", NOW, 1.0, down=NOW)
+    down = EngineView(False, 42, "0.1.0", NOW, down=NOW)
     said = text(health.engine_lines(Snapshot(engine=down), "/x"))
     assert "down since" in said
     assert "s starts it" in said

@@ -227,7 +227,7 @@ async def test_a_letter_in_the_menu_and_one_that_is_not_possible(night):
     async with opened(night, size=(100, 45)) as console:
         await console.press("a").sees("Actions: web01-1")
         await console.press("R").sees("ReplicationJob.InvalidStatus", "Actions: web01-1")
-        await console.sees("allowed: InError, Stopped")
+        await console.sees("allowed: InError, Paused")
         await console.press("p").sees("Pause Migration Job: web01-1").sees_not("Actions: ")
 
 

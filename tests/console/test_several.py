@@ -50,7 +50,7 @@ def test_those_it_is_not_for_are_left_out_and_named_with_the_reason():
     assert [job.name for job in chosen.jobs] == ["job-1", "job-2"]
     (left_out,) = [line for line in question.lines if line.startswith("Left out")]
     assert "fresh" in left_out
-    assert "Ready" in left_out
+    assert "Not Started" in left_out
 
 
 def test_consequences_alike_are_said_once():

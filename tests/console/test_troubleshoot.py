@@ -149,13 +149,15 @@ async def test_room_is_freed(night):
     async with opened(night) as console:
         await console.press("4", "t").sees("Delete images", "Free what nothing needs").press("f")
         assert [each.verb for each in night.asked()] == ["store.collect"]
+        night.accept()
+        await console.looks().sees("what nothing needs is freed")
         await console.press("j", "j", "enter").sees("Engine and store")
 
 
 async def test_a_lost_disk_is_imported_anew(night):
     broken(night, "Disk.Replaced")
     async with opened(night) as console:
-        await console.press("4", "t").sees("Import the server anew").press("I")
+        await console.press("4", "t").sees("Import it anew, with the disk it has now").press("I")
         await console.sees("Import source")
 
 

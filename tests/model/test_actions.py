@@ -73,13 +73,13 @@ def test_a_refusal_names_the_present_state_and_the_allowed_ones():
     error = refusal(BY_VERB["job.pause"], job_in(State(Status.RUNNING, Phase.PROCESSING)))
     assert error.code == "ReplicationJob.InvalidBusinessStatus"
     assert error.exit_code is ExitCode.NOT_ALLOWED
-    assert "Running:Processing" in error.detail
-    assert "Waiting, Running:Preparing, Running:Syncing" in error.detail
+    assert "is Processing; allowed: Waiting, Preparing, Syncing" in error.detail
+    assert "Running:" not in error.detail, "the API's words are for programs"
     assert error.facts["status"] == "Running"
     assert error.facts["allowed"] == ["Running:Preparing", "Running:Syncing", "Waiting"]
     error = refusal(BY_VERB["job.complete"], job_in(State(Status.READY)))
     assert error.code == "ReplicationJob.InvalidStatus"
-    assert "is Ready; allowed: Waiting" in error.detail
+    assert "is Not Started; allowed: Waiting" in error.detail
 
 
 def test_what_cannot_be_undone_asks_for_the_name():

@@ -383,3 +383,10 @@ def test_the_agent_cuts_disks_as_everybody_else():
     assert agent["DATA_FRAME"] == protocol.BLOCKS_IN_DATA
     for encoding in Encoding:
         assert agent[encoding.name] == encoding
+
+
+def test_a_disk_that_is_withheld_is_not_called_a_sick_one(client):
+    # Nobody may read it, not even root.
+    with pytest.raises(SmcError, match="withheld by a container or a policy") as caught:
+        client.open_disk(0, "/sys/bus/cpu/uevent")
+    assert caught.value.code == "Disk.ReadFailed"

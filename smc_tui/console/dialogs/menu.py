@@ -19,9 +19,8 @@ from smc_tui.console.render.cells import Cell, Tone
 from smc_tui.console.render.columns import Column, Row
 from smc_tui.console.widgets.lines import Lines
 from smc_tui.console.widgets.table import LineTable
-from smc_tui.model.actions import ACTIONS, Action, ActionId, Friction, Subject
+from smc_tui.model.actions import ACTIONS, Action, ActionId, Friction, Subject, brief
 from smc_tui.model.errors import SmcError
-from smc_tui.model.lifecycle import Status
 from smc_tui.model.things import Job
 
 #: Lines on why an action is not possible.
@@ -80,17 +79,7 @@ def reason(action: Action, jobs: Sequence[Job], leave: Leave = ALL) -> str:
         return ", ".join(filter(None, [some, friction]))
     if error.code == "Console.ReadOnly":
         return "read only"
-    if error.code == "Action.Unavailable":
-        return f"needs {action.needs}"
-    if error.code == "ReplicationJob.OnceOnly":
-        return "incremental jobs only"
-    if action.states and jobs[0].state not in action.states:
-        statuses = dict.fromkeys(
-            str(state.phase if state.phase and state.status is not Status.RUNNING else state.status)
-            for state in action.states
-        )
-        return f"only {', '.join(statuses)}"
-    return error.entry.cause
+    return brief(action, jobs[0], error)
 
 
 class ActionMenu(ModalScreen[ActionId | None]):

@@ -189,7 +189,7 @@ def _bar(label: str, share: float, text: str, columns: int, glyphs: Glyphs, tone
 # The pace
 
 
-def pace(job: Job, run: Run | None, columns: int, glyphs: Glyphs, now: float) -> Line:
+def pace(job: Job, run: Run | None, columns: int, glyphs: Glyphs, now: float | None) -> Line:
     """Return the speed now and on average, its limit, what was saved, and the end.
 
     Args:
@@ -197,12 +197,12 @@ def pace(job: Job, run: Run | None, columns: int, glyphs: Glyphs, now: float) ->
         run: the run under way.
         columns: room.
         glyphs: the terminal's signs.
-        now: this machine's clock.
+        now: this machine's clock; None where the engine's goes at another speed.
     """
     limit = job.settings.limit_mbit
     parts = [f"limit {limit} Mbit/s" if limit else "no limit"]
     if run is not None and run.seconds >= 1 and run.counters.wire:
-        parts.append(f"avg {rate_text(run.counters.wire / run.seconds)}")
+        parts.append(f"on average {rate_text(run.counters.wire / run.seconds)}")
     compared, needed, sent = (number(job.live, key) for key in ("compared", "needed", "sent"))
     if compared:
         # Rounded down: what has to be sent is not to be told as saved.
@@ -213,8 +213,8 @@ def pace(job: Job, run: Run | None, columns: int, glyphs: Glyphs, now: float) ->
     right: Line = ()
     left = job.live.get("remaining_seconds")
     if isinstance(left, int | float):
-        ending = f"{duration_text(left)} left {glyphs.arrow} {clock(now + left)} "
-        right = (Cell(ending, Tone.STRONG),)
+        end = f"{glyphs.arrow} {clock(now + left)} " if now is not None else ""
+        right = (Cell(f"{duration_text(left)} left {end}", Tone.STRONG),)
     line = (Cell(f" {f' {glyphs.dot} '.join(parts)}"),)
     return ends(line, right, columns, glyphs)
 

@@ -21,7 +21,7 @@ from smc_tui.model.troubles import Remedy
 FIXES = (
     Column("number", "", 2, 1),
     Column("key", "", 3),
-    Column("what", "", 24, grows=True),
+    Column("what", "", 40, grows=True),
     Column("why", "", 12, grows=True),
 )
 

@@ -195,6 +195,7 @@ class DetailScreen(JobScreen):
         glyphs, last = app.glyphs, self._last
         told = story.story(entry, last, columns, glyphs)
         lapse = app.snapshot.engine.time_lapse or 1.0
+        now = app.snapshot.read if lapse == 1 else None
         been = stays(self._events)
         phases = detail.phases(job, last, been, glyphs, lapse, self._ahead)
         drill = detail.drill_line(job, app.keymap.shown(JOB_KEYS[ActionId.VIEW_DRILL]))
@@ -203,7 +204,7 @@ class DetailScreen(JobScreen):
             lines = [told[0], phases, *detail.held_up(job)]
             bars = detail.bars(job, entry.source, columns, glyphs, disks)
             if bars:
-                lines += [*bars, detail.pace(job, last, columns, glyphs, app.snapshot.read)]
+                lines += [*bars, detail.pace(job, last, columns, glyphs, now)]
             if rows >= WITH_GRAPH:
                 lines += detail.pace_graph(self._samples, job, columns, glyphs)
         else:

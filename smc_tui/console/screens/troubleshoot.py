@@ -21,6 +21,7 @@ from smc_tui.console.screens.page import hint_line
 from smc_tui.console.widgets.lines import Lines
 from smc_tui.console.widgets.table import LineTable
 from smc_tui.jobstore.logs import last_lines, log_of
+from smc_tui.jobstore.requests import Request
 from smc_tui.model.actions import ActionId
 from smc_tui.model.errors import SmcError
 from smc_tui.model.things import Job, Source
@@ -30,6 +31,13 @@ from smc_tui.model.troubles import Remedy, failed_run, fingerprint
 _AROUND = 3
 #: Rows that the text keeps, however many fixes there are.
 _TEXT = 4
+
+
+#: What is said when it went well.
+_WELL = {
+    "source.check": "the source answers and has the disks that were imported: retry",
+    "store.collect": "what nothing needs is freed: retry",
+}
 
 
 class TroubleshootScreen(JobScreen):
@@ -125,7 +133,7 @@ class TroubleshootScreen(JobScreen):
     def _check(self) -> None:
         source = self._source
         if source is not None:
-            self.act_on_source(ActionId.SOURCE_CHECK, source)
+            self._ask(f"smc-tui source check {source.name}", "source.check", source.id, {})
 
     @work
     async def _accept_key(self) -> None:
@@ -140,10 +148,19 @@ class TroubleshootScreen(JobScreen):
             self._ask(what, "source.check", source.id, {"accept_key": key})
 
     def _ask(self, what: str, verb: str, target: str, args: dict[str, Any]) -> None:
+        def tell(request: Request, error: SmcError | None) -> None:
+            # By the app: the page may be closed when the answer comes.
+            if error is not None:
+                self.console.notify(error.line, title=what, severity="error", markup=False)
+            elif request.state.ended:
+                self.console.notify(_WELL[verb], title=what, markup=False)
+
         try:
-            self.console.desk.ask(what, verb, target, args)
+            self.console.desk.ask(what, verb, target, args, tell)
         except SmcError as error:
             self._say(error.line, "error")
+        else:
+            self._say(f"{what} …", "information")
 
     def action_import_source(self) -> None:
         """Open the wizard that imports a source."""
