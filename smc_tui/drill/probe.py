@@ -5,6 +5,19 @@ asks a few programs that only tell, if they are there. Every probe runs in a thr
 its own and has a limit: one that hangs (a dead network mount, a sick disk) is told as
 such and left behind. It prints a frame of kind ``s`` with the clock, at once, then one
 with all facts, and ends. The other side treats every text in it as hostile.
+
+One file, because it is sent as one. Its sections:
+
+    Reading and asking    files and programs, each with a limit
+    The machine           processors, memory, security, firewall, proxy
+    File systems          what is mounted, and the disks that it stands on
+    Booting               boot loader, kernels, drivers
+    Inside an initramfs   unpacking one far enough to name its drivers
+    Network and cloud     addresses that would not fit elsewhere
+    The answer            the tables of probes, and the two frames
+
+A probe is a function in one of the tables at the end. What it returns stands in the
+frame under the function's name, and has its shape in ``shapes.py``.
 """
 
 import glob
@@ -25,50 +38,9 @@ COMMAND_LIMIT = 10.0  # s for one program
 MOST_TEXT = 1 << 20  # bytes of a file or of a program's words
 MOST_SAID = 1000000  # bytes of all facts; the other side takes a little more
 MOST_ROWS = 512
-MOST_UNPACKED = 1 << 30  # bytes of an initramfs, unpacked
-PIECE = 1 << 16  # bytes of a packed file at once: a bomb makes 1000 times as many of them
-VIRTIO = ("virtio_blk", "virtio_scsi", "virtio_pci", "virtio_net")
-# A driver's file in a cpio archive: magic, thirteen numbers, its path.
-DRIVER_FILE = re.compile(
-    b"07070[12][0-9A-Fa-f]{104}[^\0\n]{0,500}/(%s)\\.ko(?:\\.[a-z0-9]{2,4})?\0"
-    % "|".join(VIRTIO).encode()
-)
-MOST_HEADER = 700  # bytes of a header with such a path
-NETWORK_FILES = (
-    "/etc/network/interfaces",
-    "/etc/network/interfaces.d/*",
-    "/etc/netplan/*.yaml",
-    "/etc/NetworkManager/system-connections/*",
-    "/etc/sysconfig/network-scripts/ifcfg-*",
-    "/etc/sysconfig/network/ifcfg-*",
-    "/etc/systemd/network/*.network",
-)
-PROXY_FILES = (
-    "/etc/environment",
-    "/etc/profile.d/*proxy*",
-    "/etc/apt/apt.conf",
-    "/etc/apt/apt.conf.d/*",
-    "/etc/yum.conf",
-    "/etc/dnf/dnf.conf",
-    "/etc/sysconfig/proxy",
-)
-# Where kernels lie that GRUB does not start: unified images, boot loader entries, boards.
-OTHER_KERNELS = (
-    "/boot/EFI/Linux/*.efi",
-    "/boot/efi/EFI/Linux/*.efi",
-    "/efi/EFI/Linux/*.efi",
-    "/boot/*/*/linux",
-    "/efi/*/*/linux",
-    "/boot/firmware/vmlinuz*",
-    "/boot/firmware/kernel*.img",
-    "/boot/kernel*.img",
-)
-# What a file system is that has no blocks of this server's disks.
-REMOTE = re.compile(r"nfs.*|cifs|smb.*|ceph|glusterfs|9p|fuse\.(sshfs|s3fs|rclone|gluster.*)")
-BLOCK_TYPES = re.compile(
-    r"ext[234]|xfs|btrfs|vfat|msdos|exfat|ntfs.*|f2fs|jfs|reiserfs|zfs|bcachefs|fuseblk|nilfs2|"
-    r"ocfs2|gfs2|iso9660|udf|squashfs|erofs|hfsplus|ufs|minix"
-)
+
+
+# Reading and asking
 
 
 def text(path, most=MOST_TEXT):
@@ -124,6 +96,16 @@ def told(name, *words):
 
 
 # The machine
+
+PROXY_FILES = (
+    "/etc/environment",
+    "/etc/profile.d/*proxy*",
+    "/etc/apt/apt.conf",
+    "/etc/apt/apt.conf.d/*",
+    "/etc/yum.conf",
+    "/etc/dnf/dnf.conf",
+    "/etc/sysconfig/proxy",
+)
 
 
 def busy_counts():
@@ -203,7 +185,14 @@ def proxy():
     return {"found": found}
 
 
-# File systems and what they stand on
+# File systems, and what they stand on
+
+# What a file system is that has no blocks of this server's disks.
+REMOTE = re.compile(r"nfs.*|cifs|smb.*|ceph|glusterfs|9p|fuse\.(sshfs|s3fs|rclone|gluster.*)")
+BLOCK_TYPES = re.compile(
+    r"ext[234]|xfs|btrfs|vfat|msdos|exfat|ntfs.*|f2fs|jfs|reiserfs|zfs|bcachefs|fuseblk|nilfs2|"
+    r"ocfs2|gfs2|iso9660|udf|squashfs|erofs|hfsplus|ufs|minix"
+)
 
 
 def unescaped(word):
@@ -302,24 +291,29 @@ def stacking():
 
 def volume_groups():
     """Return LVM's groups: name, free bytes, physical volumes; and thin pools."""
-    options = ("--noheadings", "--units", "b", "--nosuffix", "--separator", "|", "--readonly")
-    groups = told("vgs", *options + ("-o", "vg_name,vg_free,vg_size"))
-    volumes = told("lvs", *options + ("-o", "vg_name,lv_name,lv_layout"))
-    members = told("pvs", *options + ("-o", "vg_name,pv_name"))
-    rows = {}
-    for line in (groups or "").splitlines()[:MOST_ROWS]:
-        words = line.strip().split("|")
-        if len(words) == 3 and words[1].isdigit():
-            rows[words[0]] = {"free": int(words[1]), "thin": False, "disks": []}
-    for line in (volumes or "").splitlines()[:MOST_ROWS]:
-        words = line.strip().split("|")
-        if len(words) == 3 and words[0] in rows and "thin" in words[2]:
-            rows[words[0]]["thin"] = True
-    for line in (members or "").splitlines()[:MOST_ROWS]:
-        words = line.strip().split("|")
-        if len(words) == 2 and words[0] in rows:
-            rows[words[0]]["disks"] += disks_of(words[1])
+    groups = lvm_rows("vgs", "vg_name", "vg_free")
+    rows = {
+        name: {"free": int(free), "thin": False, "disks": []}
+        for name, free in groups or []
+        if free.isdigit()
+    }
+    for name, layout in lvm_rows("lvs", "vg_name", "lv_layout") or []:
+        if name in rows and "thin" in layout:
+            rows[name]["thin"] = True
+    for name, device in lvm_rows("pvs", "vg_name", "pv_name") or []:
+        if name in rows:
+            rows[name]["disks"] += disks_of(device)
     return {"asked": groups is not None, "groups": rows}
+
+
+def lvm_rows(command, *columns):
+    """Return the rows that one of LVM's programs tells, None where it tells nothing."""
+    options = ("--noheadings", "--units", "b", "--nosuffix", "--separator", "|", "--readonly")
+    said = told(command, *options + ("-o", ",".join(columns)))
+    if said is None:
+        return None
+    rows = (line.strip().split("|") for line in said.splitlines()[:MOST_ROWS])
+    return [row for row in rows if len(row) == len(columns)]
 
 
 def tables():
@@ -371,6 +365,19 @@ def asked_disks(paths):
 
 # Booting
 
+VIRTIO = ("virtio_blk", "virtio_scsi", "virtio_pci", "virtio_net")
+# Where kernels lie that GRUB does not start: unified images, boot loader entries, boards.
+OTHER_KERNELS = (
+    "/boot/EFI/Linux/*.efi",
+    "/boot/efi/EFI/Linux/*.efi",
+    "/efi/EFI/Linux/*.efi",
+    "/boot/*/*/linux",
+    "/efi/*/*/linux",
+    "/boot/firmware/vmlinuz*",
+    "/boot/firmware/kernel*.img",
+    "/boot/kernel*.img",
+)
+
 
 def boot():
     """Return boot mode, boot loader and its kernels."""
@@ -416,19 +423,24 @@ def kernels():
     running = platform.release()
     rows = []
     for release in ([running] + [r for r in releases if r and r != running])[:8]:
-        files = [p for p in images if kernel_of(os.path.basename(p)) == release]
-        if not files:
-            files = [p for p in ("/lib/modules/%s/vmlinuz" % release,) if os.path.isfile(p)]
-        if not files and release == running:
-            # One name for every release, as Arch and Alpine have it.
-            files = [p for p in images if not re.search(r"\d+\.\d+", os.path.basename(p))]
-        if not files and release == running:
-            files = [p for pattern in OTHER_KERNELS for p in sorted(glob.glob(pattern))]
-        row = {"release": release, "image": files[0] if files else ""}
+        row = {"release": release, "image": image_of(release, images, release == running)}
         row["initramfs"] = initramfs_of(release, row["image"])
         row.update(drivers(release))
         rows.append(row)
     return rows
+
+
+def image_of(release, images, running):
+    """Return the path of a kernel's file, empty where there is none."""
+    files = [p for p in images if kernel_of(os.path.basename(p)) == release]
+    if not files:
+        files = [p for p in ("/lib/modules/%s/vmlinuz" % release,) if os.path.isfile(p)]
+    if not files and running:
+        # One name for every release, as Arch and Alpine have it.
+        files = [p for p in images if not re.search(r"\d+\.\d+", os.path.basename(p))]
+    if not files and running:
+        files = [p for pattern in OTHER_KERNELS for p in sorted(glob.glob(pattern))]
+    return files[0] if files else ""
 
 
 def is_kernel(name):
@@ -458,6 +470,18 @@ def drivers(release):
         "builtin": [name for name in VIRTIO if "/%s.ko" % name in builtin],
         "available": [name for name in VIRTIO if "/%s.ko" % name in listed],
     }
+
+
+# Inside an initramfs
+
+MOST_UNPACKED = 1 << 30  # bytes of an initramfs, unpacked
+PIECE = 1 << 16  # bytes of a packed file at once: a bomb makes 1000 times as many of them
+# A driver's file in a cpio archive: magic, thirteen numbers, its path.
+DRIVER_FILE = re.compile(
+    b"07070[12][0-9A-Fa-f]{104}[^\0\n]{0,500}/(%s)\\.ko(?:\\.[a-z0-9]{2,4})?\0"
+    % "|".join(VIRTIO).encode()
+)
+MOST_HEADER = 700  # bytes of a header with such a path
 
 
 def initramfs():
@@ -622,6 +646,16 @@ def piped(path, start, name):
 
 # Network and cloud
 
+NETWORK_FILES = (
+    "/etc/network/interfaces",
+    "/etc/network/interfaces.d/*",
+    "/etc/netplan/*.yaml",
+    "/etc/NetworkManager/system-connections/*",
+    "/etc/sysconfig/network-scripts/ifcfg-*",
+    "/etc/sysconfig/network/ifcfg-*",
+    "/etc/systemd/network/*.network",
+)
+
 
 def network():
     """Return the files that set a static address or bind a name to a hardware address."""
@@ -649,6 +683,9 @@ def cloud_init():
     return {"there": there, "disabled": os.path.exists("/etc/cloud/cloud-init.disabled")}
 
 
+# The answer
+
+# HOST is asked of a server, ALWAYS also where the disks are the other side's own.
 HOST = (
     cpu, memory, system, security, firewall, proxy, filesystems, tables, boot, kernels,
     initramfs, network, cloud_init,

@@ -319,3 +319,35 @@ def test_a_disk_that_is_written_to_meanwhile_is_noticed(tmp_path, disk):
 
     found = gather(wanted(tmp_path / "home", disk), write)
     assert found.disks[0].written is True
+
+
+LVM = {
+    "vgs": "  vg0|1073741824\n  vg1|\n  odd\n",
+    "lvs": "  vg0|linear\n  vg0|thin,pool\n  vg9|thin,pool\n",
+    "pvs": "  vg0|/dev/gone\n  vg9|/dev/gone\n",
+}
+
+
+def test_volume_groups_are_told_with_their_room(probe, monkeypatch):
+    monkeypatch.setitem(probe, "told", lambda name, *words: LVM[name])
+    groups = {"vg0": {"free": 1 << 30, "thin": True, "disks": []}}
+    assert probe["volume_groups"]() == {"asked": True, "groups": groups}
+
+
+def test_a_server_without_lvm_was_not_asked(probe, monkeypatch):
+    monkeypatch.setitem(probe, "told", lambda name, *words: None)
+    assert probe["volume_groups"]() == {"asked": False, "groups": {}}
+
+
+@pytest.mark.parametrize(
+    ("release", "images", "running", "found"),
+    [
+        ("6.1", ["/boot/vmlinuz-6.0", "/boot/vmlinuz-6.1"], True, "/boot/vmlinuz-6.1"),
+        ("6.1-none", ["/boot/vmlinuz-6.0", "/boot/vmlinuz-linux"], True, "/boot/vmlinuz-linux"),
+        ("6.1-none", ["/boot/vmlinuz-6.0", "/boot/vmlinuz-linux"], False, ""),
+    ],
+)
+def test_a_kernel_is_found_by_its_release_or_by_the_one_name(
+    probe, release, images, running, found
+):
+    assert probe["image_of"](release, images, running) == found
