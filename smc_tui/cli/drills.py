@@ -175,7 +175,7 @@ def page(report: Document, name: str) -> Iterator[Part]:
     yield Table(
         ("LEVEL", "WHERE", "ITEM", "FINDING"),
         [
-            (level, area, ", ".join(names), finding)
+            (level, area, *_said(names, finding))
             for (level, area, finding), names in _by_finding(report["items"]).items()
         ],
         spare=("WHERE",),
@@ -198,6 +198,13 @@ def _by_finding(items: Iterable[Document]) -> dict[tuple[str, str, str], list[st
     for item in sorted(items, key=_badness):
         found.setdefault((item["level"], item["area"], item["finding"]), []).append(item["name"])
     return found
+
+
+def _said(names: list[str], finding: str) -> tuple[str, str]:
+    """Return item and finding; many items stand in the finding, which has the room."""
+    if len(names) == 1:
+        return names[0], finding
+    return f"{len(names)} items", f"{', '.join(names)}: {finding}"
 
 
 _ORDER = (Level.CRITICAL, Level.WARNING, Level.NOT_CHECKED, Level.PASSED)

@@ -17,6 +17,7 @@ from smc_tui.cli.progress import RunWatch, following
 from smc_tui.cli.session import Deadline, Detached, Session
 from smc_tui.cli.target import Target
 from smc_tui.jobstore.presence import wake
+from smc_tui.model.actions import status_word
 from smc_tui.model.documents import Document, job_summary
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import State, Status
@@ -98,7 +99,8 @@ def _check(job: Job, target: Target) -> None:
     if fault is not None and job.status is Status.IN_ERROR and job.state not in target.states:
         raise SmcError(fault.code, fault.detail, **{**fault.facts, "job": _brief(job)})
     if not target.reached(job):
-        raise SmcError("ReplicationJob.NotReached", f"{job.name} is {job.state}", job=_brief(job))
+        now = status_word(job.state)
+        raise SmcError("ReplicationJob.NotReached", f"{job.name} is {now}", job=_brief(job))
 
 
 def brief(session: Session, job_id: str) -> Document:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from smc_tui.model.actions import status_word
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import UNFINISHED, Status
 from smc_tui.model.things import Job
@@ -32,7 +33,7 @@ _BETWEEN = When("before the first run and in Waiting", frozenset({Status.READY, 
 _UNFINISHED = When("while the job is unfinished", UNFINISHED - {Status.EXPIRED})
 _FIRST = When("before the first run", frozenset({Status.READY}))
 _DRILL = When(
-    "before the first run, in DrillException and in InError",
+    "before the first run, in Drill Exception and in InError",
     frozenset({Status.READY, Status.DRILL_EXCEPTION, Status.IN_ERROR}),
 )
 
@@ -63,7 +64,7 @@ def refusal(setting: str, job: Job) -> SmcError | None:
         return None
     return SmcError(
         "ReplicationJob.InvalidStatus",
-        f"{setting} can be changed {when.words}; {job.name} is {job.state}",
+        f"{setting} can be changed {when.words}; {job.name} is {status_word(job.state)}",
         status=str(job.status),
         phase=str(job.phase or ""),
         allowed=sorted(str(status) for status in when.statuses),

@@ -71,7 +71,7 @@ def test_what_says_the_same_is_said_once_and_the_worst_first() -> None:
     }  # fmt: skip
     table = next(part for part in page(report, "mig") if isinstance(part, Table))
     assert [row[2:] for row in table.rows] == [
-        ("Clock", "it is late"), ("Kernel, fstab", "not copied"), ("Swap", "none"),
+        ("Clock", "it is late"), ("2 items", "Kernel, fstab: not copied"), ("Swap", "none"),
     ]  # fmt: skip
 
 

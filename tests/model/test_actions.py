@@ -136,7 +136,7 @@ def test_what_may_be_changed_when(setting, state):
     assert (error is None) == (state.status in CHANGEABLE[setting])
     if error is not None:
         assert error.code == "ReplicationJob.InvalidStatus"
-        assert str(state) in error.detail
+        assert error.detail.endswith(f" is {status_word(state)}")
 
 
 def test_what_cannot_be_changed_at_all():
