@@ -176,10 +176,8 @@ def _images(patient: Patient) -> Path:
 
 def _file_system(patient: Patient) -> Finding:
     mounts = Path("/proc/self/mountinfo").read_text(errors="replace")
-    return health.joined(
-        health.file_system(*machine.mount_of(path.resolve(), mounts))
-        for path in dict.fromkeys((patient.place, _images(patient)))
-    )
+    found = (machine.mount_of(path.resolve(), mounts) for path in (patient.place, _images(patient)))
+    return health.joined(health.file_system(*mount) for mount in dict.fromkeys(found))
 
 
 def _features(patient: Patient) -> Finding:

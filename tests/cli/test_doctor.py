@@ -192,6 +192,12 @@ def test_doctor_of_a_machine_without_a_home_makes_none(smc: Cli) -> None:
     assert all(check.title in page for check in doctor.CHECKS)
 
 
+def test_one_file_system_under_home_and_images_is_said_once(smc: Cli) -> None:
+    Home(smc.home).images.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (found,) = [each for each in smc.json("doctor")["checks"] if each["title"] == "File system"]
+    assert found["found"].count(" at /") == 1, "two folders, one mount"
+
+
 def test_doctor_of_a_home_changes_nothing_and_starts_nothing(smc: Cli) -> None:
     smc.json("engine", "start")
     assert f"version {__version__}" in checks(smc("doctor", "--json").document)["engine"]["found"]
