@@ -136,12 +136,15 @@ def _engine(session: Session) -> Iterator[None]:
     """Run an engine with a fast clock for the time of the demo."""
     if not launch.start(session.home, TIME_LAPSE, options=session.engine_options):
         raise SmcError("Engine.AlreadyRunning", "the demo needs an engine with a clock of its own")
+
+    def stop() -> None:
+        with suppress(SmcError):
+            session.store.wait(session.store.submit("engine.stop"), timeout=PATIENCE)
+
     try:
         yield
     finally:
-        with suppress(SmcError):
-            session.store.wait(session.store.submit("engine.stop"), timeout=PATIENCE)
-        launch.stopped(session.home, PATIENCE)
+        launch.end(session.home, stop, PATIENCE)
 
 
 class Demo:

@@ -15,7 +15,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import smc_tui
@@ -94,6 +95,31 @@ def stopped(home: Home, timeout: float) -> bool:
             return False
         time.sleep(LOOK)
     return True
+
+
+def end(home: Home, stop: Callable[[], object], timeout: float) -> None:
+    """Have the home's engine stopped and wait until its process is no more.
+
+    ``stopped`` is earlier: an engine that serves no longer still takes its leave.
+
+    Args:
+        home: the home it serves.
+        stop: asks it to end.
+        timeout: the most seconds to wait.
+    """
+    process: int | None = None
+    if wake(home):
+        # Held before it is told: a number that is free may be another's at once.
+        with suppress(OSError, ValueError):
+            process = os.pidfd_open(int(home.lock.read_text()))
+    try:
+        stop()
+        limit = time.monotonic() + timeout
+        if stopped(home, timeout) and process is not None:
+            select.select([process], [], [], max(0.0, limit - time.monotonic()))
+    finally:
+        if process is not None:
+            os.close(process)
 
 
 def _attempt(home: Home, line: Sequence[str], limit: float) -> dict[str, object]:

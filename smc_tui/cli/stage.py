@@ -89,12 +89,15 @@ class Stage:
 
     def close(self, keep: bool) -> None:
         """End the engine; remove the home unless it is kept."""
+        home = self._session.home
+        launch.end(home, self._stop, STOPPED_WITHIN)
+        self._session.close()
+        if not keep:
+            _removed(home.path)
+
+    def _stop(self) -> None:
         with suppress(SmcError):
             self._session.store.submit("engine.stop")
-        self._session.close()
-        launch.stopped(self._session.home, STOPPED_WITHIN)
-        if not keep:
-            _removed(self._session.home.path)
 
     # The servers
 
