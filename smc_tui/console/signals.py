@@ -34,6 +34,12 @@ _RESET = (
 
 _STDIN = 0
 
+#: Used by nothing else here.
+_BREAK_OFF = signal.SIGURG
+
+#: How often the terminal is tried to be given back by force, and seconds between.
+_TRIES, _PAUSE = 50, 0.01
+
 
 @contextmanager
 def guarding(leave: Callable[[int], None]) -> Iterator[None]:
@@ -43,18 +49,28 @@ def guarding(leave: Callable[[int], None]) -> Iterator[None]:
         leave: asks the app's loop to exit with a status; called in the main thread.
     """
     before = _attributes()
+    left = threading.Event()
+    hard: list[threading.Thread] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
-        hard = threading.Thread(target=_end_for_sure, args=(128 + number, before), daemon=True)
-        hard.start()
+        how = (128 + number, before, left)
+        hard.append(threading.Thread(target=_end_for_sure, args=how, daemon=True))
+        hard[-1].start()
         leave(128 + number)
 
     # HUP too when it was ignored: nobody wants a console without a terminal.
     kept = [(each, signal.signal(each, handle)) for each in (signal.SIGHUP, signal.SIGTERM)]
+    # One that is handled breaks off a write; one that is ignored does not.
+    kept.append((_BREAK_OFF, signal.signal(_BREAK_OFF, lambda *_: None)))
     threading.Thread(target=_watch_terminal, daemon=True, name="terminal").start()
     try:
         yield
     finally:
+        # In time: whoever opened the console may have more to do. Too late: the terminal is
+        # being given back by force, which makes room for the app to end, but not before that.
+        left.set()
+        for thread in hard:
+            thread.join()
         for number, handler in kept:
             signal.signal(number, handler)
 
@@ -103,8 +119,9 @@ def _attributes() -> list[Any] | None:
         return None
 
 
-def _end_for_sure(status: int, before: list[Any] | None) -> None:
-    threading.Event().wait(PATIENCE)
+def _end_for_sure(status: int, before: list[Any] | None, left: threading.Event) -> None:
+    if left.wait(PATIENCE):
+        return
     _give_back(before)
     os._exit(status)
 
@@ -116,9 +133,25 @@ def _give_back(before: list[Any] | None) -> None:
         terminal = os.open("/dev/tty", os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
         if before is not None:
             termios.tcsetattr(terminal, termios.TCSANOW, before)
-        # What stands in front of it was not taken in seconds, and nobody needs it now.
-        termios.tcflush(terminal, termios.TCOFLUSH)
-        os.write(terminal, _RESET.encode())
+        _break_off_writes()
+        for _ in range(_TRIES):
+            # What stands in front of it was not taken in seconds, and nobody needs it now.
+            termios.tcflush(terminal, termios.TCOFLUSH)
+            with suppress(BlockingIOError):
+                os.write(terminal, _RESET.encode())
+                return
+            threading.Event().wait(_PAUSE)
+
+
+def _break_off_writes() -> None:
+    """Let nothing more be drawn: a write that stands in the terminal keeps all others out."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for drawn in (1, 2):
+        os.dup2(nowhere, drawn)
+    # The rest of what is broken off goes nowhere, too.
+    for thread in threading.enumerate():
+        if thread.ident is not None and thread is not threading.current_thread():
+            signal.pthread_kill(thread.ident, _BREAK_OFF)
 
 
 def _watch_terminal() -> None:

@@ -136,6 +136,15 @@ class Terminal:
         os.close(self.master)
         self.master = self.slave = -1
 
+    def stall(self, key: str) -> None:
+        """Press a key that draws, and read nothing, until no more goes into the terminal."""
+        limit = time.monotonic() + PATIENCE
+        while select.select([], [self.slave], [], 0)[1]:
+            assert time.monotonic() < limit, "the terminal never gets full"
+            self.type(key)
+            # What was drawn for one key is not drawn again for those that come with it.
+            time.sleep(0.05)
+
     @property
     def clean(self) -> bool:
         """Whether it was given back: settings as before, main screen, a cursor, no mouse."""
