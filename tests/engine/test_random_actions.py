@@ -265,12 +265,14 @@ class Lifecycle(RuleBasedStateMachine):
 
     def expect_refusal(self, request):
         assert request.state is RequestState.REFUSED, request
-        words = [str(self.state) if self.state != "gone" else "job-a"]
-        if self.in_race and self.state == "Finished":
-            words.append("Running:Cleaning")  # where it was when this was asked
         assert request.error.line
         if request.code.startswith("ReplicationJob.Invalid") and self.wish == "":
-            assert any(word in request.detail for word in words), request
+            facts = request.error.facts
+            told = ":".join(filter(None, [facts["status"], facts["phase"]]))
+            states = ["Deleting" if self.state == "gone" else self.state]
+            if self.in_race and self.state == "Finished":
+                states.append("Running:Cleaning")  # where it was when this was asked
+            assert told in states, request
 
     def ask_for_what_is_gone(self, verb):
         self.expect_refusal(self.ask(verb, **({"name": "job-b"} if "modify" in verb else {})))
