@@ -9,6 +9,7 @@ from typing import Any
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.content import Content
 from textual.widgets import Checkbox, Input, Label
 
 from smc_tui.console.widgets.choice import Choice
@@ -55,6 +56,17 @@ class Field:
         return None
 
 
+class Box(Checkbox):
+    """A check box whose mark is there or not: Textual's own is told by its colour alone."""
+
+    BUTTON_LEFT, BUTTON_RIGHT = "[", "]"
+
+    @property
+    def _button(self) -> Content:
+        mark = "X" if self.value else " "
+        return Content(f"{self.BUTTON_LEFT}{mark}{self.BUTTON_RIGHT}")
+
+
 class FieldRow(Horizontal):
     """A field with its label and what is wrong with it."""
 
@@ -73,7 +85,7 @@ class FieldRow(Horizontal):
     def compose(self) -> ComposeResult:
         """Label, field, limits."""
         if isinstance(self.field.value, bool):
-            yield Checkbox(self.field.label, self.field.value, compact=True)
+            yield Box(self.field.label, self.field.value, compact=True)
         else:
             yield Label(self.field.label, markup=False)
             if self.field.choices:
