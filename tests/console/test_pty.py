@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from smc_tui.jobstore import Home
+from smc_tui.jobstore.presence import wake
+from tests.cli.conftest import end_engine
 from tests.console.fleet import SYNCING, WAITING, Fleet
 from tests.console.terminal import ROOT, Terminal, console, plain
 
@@ -32,6 +35,15 @@ def told(terminal: Terminal, text: str) -> None:
     """The console says it, and no traceback, on the way."""
     terminal.until(text)
     assert "Traceback" not in plain(terminal.output)
+
+
+def pause(terminal: Terminal) -> None:
+    """Pause the job under the cursor."""
+    terminal.type("p")
+    terminal.until("Pause Migration Job")
+    terminal.type("\t")
+    terminal.until_quiet()
+    terminal.type("\r")
 
 
 def test_q_detaches_and_says_how_to_come_back(shown):
@@ -175,6 +187,26 @@ def test_a_home_of_a_newer_program(shown):
         assert plain(terminal.output).startswith("Home.Newer: ")
 
 
+def test_a_job_store_that_another_holds(shown):
+    with console(shown.home.path) as terminal:
+        told(terminal, "web01-1")
+        terminal.until_quiet()
+        # Looking goes on; what is asked waits half a second, and says so.
+        with sqlite3.connect(shown.home.jobs_db, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            pause(terminal)
+            told(terminal, "JobStore.Busy")
+            other.execute("ROLLBACK")
+        other.close()
+        assert shown.asked() == []
+        terminal.until_quiet()
+        pause(terminal)
+        terminal.until_quiet()
+        assert [request.verb for request in shown.asked()] == ["job.pause"]
+        terminal.type("q")
+        assert terminal.status() == 0
+
+
 def test_a_mistake_of_its_own_is_one_line(shown):
     code = (
         "import sys\n"
@@ -307,9 +339,26 @@ def test_alone_on_a_terminal_it_starts_an_engine(tmp_path: Path):
         assert "engine keeps running: 0 running, 0 waiting" in plain(terminal.output)
     finally:
         terminal.close()
-        from tests.cli.conftest import end_engine
-
         end_engine(tmp_path / "new")
+
+
+@pytest.mark.parametrize("how", ["lost", "TERM", "KILL"])
+def test_the_engine_that_it_has_started_outlives_it(tmp_path: Path, how: str):
+    home = Home(tmp_path / "new")
+    terminal = Terminal([sys.executable, "-m", "smc_tui", "--home", str(home.path)])
+    try:
+        terminal.until("engine up")
+        engine = home.lock.read_text()
+        if how == "lost":
+            terminal.hang_up()
+        else:
+            terminal.process.send_signal(getattr(signal, f"SIG{how}"))
+        terminal.process.wait(SOON)
+        assert wake(home)
+        assert home.lock.read_text() == engine
+    finally:
+        terminal.close()
+        end_engine(home.path)
 
 
 def test_read_only_starts_none(tmp_path: Path):
