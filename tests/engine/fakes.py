@@ -145,6 +145,7 @@ class Bench:
     def close(self) -> None:
         if self.engine is not None and self.engine.poll() is None:
             self.stop()
+        self.let_go()  # a worker that hears nothing has outlived its engine
         self.store.close()
 
     # A person
