@@ -19,8 +19,8 @@ from smc_tui.cli.session import Session
 from smc_tui.cli.stage import TIME_LAPSE
 
 #: Said above everything, so short that the end of it can be read at 60 columns.
-NOTE = "Demo on sample disks: ? helps, a acts, q ends and removes it"
-NOTE_KEPT = "Demo on sample disks: ? helps, a acts, q ends and keeps it"
+NOTE = "Demo, sample disks: ? helps, a acts, q ends and removes it"
+NOTE_KEPT = "Demo, sample disks: ? helps, a acts, q ends and keeps it"
 
 
 def show(session: Session, mebibytes: int, keep: bool) -> int:

@@ -84,7 +84,7 @@ def home_of(folder: Path) -> Home:
 
 def test_bars_move_within_seconds_and_leaving_removes_all(tmp_path: Path, stretch: float) -> None:
     with demo(tmp_path) as terminal:
-        terminal.until("Demo on sample disks: ? helps, a acts, q ends and removes it")
+        terminal.until("Demo, sample disks: ? helps, a acts, q ends and removes it")
         took = moving(terminal)
         print(f"first moving bar after {took:.1f} s")
         assert took < FIRST_BAR * stretch
@@ -165,7 +165,7 @@ def test_a_home_that_is_given_is_kept(tmp_path: Path) -> None:
     home = tmp_path / "kept"
     (tmp_path / "tmp").mkdir()
     with demo(tmp_path / "tmp", "--home", str(home), size=(60, 20)) as terminal:
-        terminal.until("Demo on sample disks: ? helps, a acts, q ends and keeps it")
+        terminal.until("Demo, sample disks: ? helps, a acts, q ends and keeps it")
         terminal.until("web01")
         terminal.type("q")
         assert terminal.status() == 0
