@@ -23,21 +23,6 @@ _PLACES = {
 
 noun = Noun("job", places=_PLACES, help="Migrations: create, start, keep in step, complete.")
 
-#: option of create and modify -> the check that a value must pass before it is sent.
-_CHECKS: dict[str, Callable[[Any], Any]] = {
-    "name": settings.name,
-    "image_name": settings.name,
-    "description": settings.description,
-    "target": settings.target,
-    "interval": settings.interval,
-    "keep": settings.keep,
-    "limit_mbit": settings.limit,
-    "compression": settings.compression,
-    "valid": settings.valid,
-    "drill": settings.drill,
-    "tags": settings.tags,
-}
-
 
 def checked(given: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that were given, each within its limits.
@@ -49,8 +34,8 @@ def checked(given: dict[str, Any]) -> dict[str, Any]:
     """
     chosen = {name: value for name, value in given.items() if value is not None}
     for name, value in chosen.items():
-        if name in _CHECKS:
-            _CHECKS[name](value)
+        if name in settings.CHECKS:
+            settings.CHECKS[name](value)
     return chosen
 
 

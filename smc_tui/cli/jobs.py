@@ -35,7 +35,6 @@ from smc_tui.model.consequences import Choice
 from smc_tui.model.documents import Document
 from smc_tui.model.drill import summary
 from smc_tui.model.errors import SmcError
-from smc_tui.model.units import parse_instant, rfc3339
 
 #: Options of ``create`` whose defaults can be configured, by the same name.
 _CONFIGURED = ("interval", "keep", "valid", "limit_mbit", "compression", "drill")
@@ -118,14 +117,7 @@ def _defaults(session: Session, names: Iterable[str], once: bool) -> dict[str, A
 
 def _start(text: str) -> str:
     """Return a start as the engine takes it; a local time gets its zone here."""
-    if text in ("now", "later"):
-        return text
-    try:
-        return rfc3339(parse_instant(text))
-    except (ValueError, OverflowError, OSError):
-        raise SmcError(
-            "InvalidParameter.StartTime", f"{text!r} is no instant such as 2027-01-31T02:00"
-        ) from None
+    return text if text in ("now", "later") else settings.instant(text)
 
 
 @noun.command("tag", short_help="Add tags to a job, or take them from it.")

@@ -12,9 +12,8 @@ from textual import work
 
 from smc_tui.console import command, views
 from smc_tui.console.keys import BY_ID
-from smc_tui.console.options import THEME_NAMES, Options
+from smc_tui.console.options import THEME_NAMES
 from smc_tui.console.shell import Shell
-from smc_tui.jobstore import JobStore
 from smc_tui.model.actions import ActionId
 from smc_tui.model.errors import SmcError
 from smc_tui.model.things import Job
@@ -45,15 +44,6 @@ class Doors(Shell):
     """The doors of the app."""
 
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_palette}
-
-    def __init__(
-        self,
-        store: JobStore,
-        options: Options | None = None,
-        start_engine: Callable[[], None] | None = None,
-    ) -> None:
-        super().__init__(store, options, start_engine)
-        self._commands: list[str] = []
 
     # Pages
 
@@ -146,7 +136,7 @@ class Doors(Shell):
         from smc_tui.console.widgets.commandbar import CommandBar
 
         if not self.screen.query(CommandBar):
-            bar = CommandBar(self._commands, lambda line: command.completions(line, self._known))
+            bar = CommandBar(self.commands, lambda line: command.completions(line, self._known))
             bar.back_to = self.focused
             self.screen.mount(bar)
 

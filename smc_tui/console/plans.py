@@ -16,7 +16,7 @@ from smc_tui.model import addresses, settings
 from smc_tui.model.errors import SmcError
 from smc_tui.model.options import Config
 from smc_tui.model.things import DrillMode, Source
-from smc_tui.model.units import duration_text, parse_instant, rfc3339
+from smc_tui.model.units import duration_text
 
 Answers = Mapping[str, Any]
 
@@ -208,7 +208,7 @@ def job_fields(name: str, config: Config, clock: Callable[[], float]) -> list[Fi
     """
 
     def start_at(text: str) -> float:
-        return settings.start_at(_instant(text), clock())
+        return settings.start_at(settings.instant(text), clock())
 
     kinds = {INCREMENTAL: "kept in step", ONCE: "ends with its first image"}
     starts = {LATER: "by hand", NOW: "at once", AT: "at the time below"}
@@ -243,20 +243,6 @@ def job_shown(key: str, answers: Answers) -> bool:
     return not other or answers[other] == value
 
 
-def _instant(text: str) -> str:
-    """Return an instant with its zone; one without is this machine's.
-
-    Raises:
-        SmcError: InvalidParameter.StartTime.
-    """
-    try:
-        return rfc3339(parse_instant(text))
-    except (ValueError, OverflowError, OSError):
-        raise SmcError(
-            "InvalidParameter.StartTime", f"{text!r} is no instant such as 2027-01-31T02:00"
-        ) from None
-
-
 def job_args(answers: Answers, config: Config) -> dict[str, Any]:
     """Return the arguments of ``job.create``.
 
@@ -272,7 +258,7 @@ def job_args(answers: Answers, config: Config) -> dict[str, Any]:
         if job_shown(key, answers) and not _is_default(key, answers[key], config):
             args[key] = answers[key]
     start = answers["start"]
-    args["start"] = _instant(answers["at"]) if start == AT else start
+    args["start"] = settings.instant(answers["at"]) if start == AT else start
     for key in ("image_name", "description"):
         if answers[key]:
             args[key] = answers[key]
@@ -281,23 +267,13 @@ def job_args(answers: Answers, config: Config) -> dict[str, Any]:
     return args
 
 
-_CHECKS: Mapping[str, Callable[[Any], Any]] = {
-    "interval": settings.interval,
-    "keep": settings.keep,
-    "limit_mbit": settings.limit,
-    "compression": settings.compression,
-    "valid": settings.valid,
-    "drill": settings.drill,
-}
-
-
 def _is_default(key: str, value: str, config: Config) -> bool:
     try:
-        chosen = _CHECKS[key](value)
+        chosen = settings.CHECKS[key](value)
     except SmcError:
         return False
-    bare = _CHECKS[key](getattr(_BARE, key))
-    configured = _CHECKS[key](getattr(config, key))
+    bare = settings.CHECKS[key](getattr(_BARE, key))
+    configured = settings.CHECKS[key](getattr(config, key))
     return bool(chosen == bare == configured)
 
 

@@ -31,6 +31,7 @@ class Shell(App[int]):
         desk: takes requests.
         trouble: why the job store cannot be read now.
         frozen: the snapshot is held for a person to read.
+        commands: what was typed on the ``:`` line.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Shell(App[int]):
         self.desk = Desk(store, self.options.read_only, start_engine and self.action_start_engine)
         self.trouble: SmcError | None = None
         self.frozen = False
+        self.commands: list[str] = []
 
     @property
     def snapshot(self) -> Snapshot:

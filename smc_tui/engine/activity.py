@@ -43,12 +43,11 @@ class Active:
         """Return a run's next attempt."""
         return cls(run, run.counters, run.seconds, time.monotonic())
 
-    def counters(self, line: Document) -> Counters:
+    def counters(self, now: Counters) -> Counters:
         """Return the run's counters: what this attempt did atop what those before did.
 
         An attempt compares everything anew; what was changed and sent adds up.
         """
-        now = attempt_counters(line)
         return Counters(
             total=now.total or self.before.total,
             compared=now.compared,
@@ -79,20 +78,20 @@ def needed(line: Document, attempt: Counters) -> int:
     return found if isinstance(found, int) else attempt.changed
 
 
-def live(line: Document, active: Active, at: float) -> dict[str, Any]:
+def live(
+    line: Document, attempt: Counters, to_send: int, active: Active, at: float
+) -> dict[str, Any]:
     """Return what a job shows of a run at work.
 
     Args:
         line: what its worker said last.
-        active: the run; its speeds take the line in.
+        attempt: what that counts.
+        to_send: bytes that it has to transfer as far as it has compared.
+        active: the run; its speeds take the counts in.
         at: now, by the monotonic clock.
     """
-    attempt = attempt_counters(line)
-    to_send = needed(line, attempt)
-    comparing, sending = (
-        active.comparing.sample(attempt.compared, at),
-        active.sending.sample(attempt.sent, at),
-    )
+    comparing = active.comparing.sample(attempt.compared, at)
+    sending = active.sending.sample(attempt.sent, at)
     document = {
         **{name: line.get(name) for name in ("disks", "read_bps", "wire_bps", "held_by")},
         **asdict(attempt),
@@ -104,6 +103,6 @@ def live(line: Document, active: Active, at: float) -> dict[str, Any]:
         ),
     }
     if line.get("retry"):
-        none = dict.fromkeys(("bytes_per_second", "sent_per_second"), 0)
-        document |= {"retry": line["retry"], **none, "remaining_seconds": None}
+        still = {"bytes_per_second": 0, "sent_per_second": 0, "remaining_seconds": None}
+        document |= {"retry": line["retry"], **still}
     return document

@@ -21,16 +21,23 @@ from smc_tui.engine.drillbook import DrillBook
 from smc_tui.engine.keeping import Keeper
 from smc_tui.engine.ledger import Ledger
 from smc_tui.engine.runs import Runs
-from smc_tui.engine.worker import Cancelled, Died, Document, Ending, Failed, Paused, Result, Worker
+from smc_tui.engine.worker import (
+    PROGRESS_EVERY,
+    Cancelled,
+    Died,
+    Document,
+    Ending,
+    Failed,
+    Paused,
+    Result,
+    Worker,
+)
 from smc_tui.jobstore.requests import Request
 from smc_tui.model.drill import Level, Report, owed
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Move, RunKind, Status
 from smc_tui.model.things import DrillMode, Job, Wish
 from smc_tui.model.units import printable, stamp
-
-#: What a drill is doing reaches the job store at most this often, seconds.
-PROGRESS_EVERY = 0.25
 
 #: A drill that takes longer has met something that its own limits do not know, seconds.
 LONGEST = 600.0

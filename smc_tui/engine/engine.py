@@ -256,9 +256,11 @@ class Engine:
         self._runs.leave(patience.leave)
         self._drills.leave(patience.leave)
         self._works.leave(patience.leave)
-        tasks = set(self._context.tasks)
-        if tasks:
-            await asyncio.wait(tasks, timeout=patience.leave + 2 * patience.term)
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + patience.leave + 2 * patience.term
+        # Again and again: what ends may be followed by what takes note of its end.
+        while (tasks := set(self._context.tasks)) and loop.time() < limit:
+            await asyncio.wait(tasks, timeout=limit - loop.time())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -23,15 +23,22 @@ from smc_tui.engine.keeping import Keeper, image_of_manifest, image_of_result, l
 from smc_tui.engine.ledger import ENGINE, Ledger, Made
 from smc_tui.engine.orders import compression_level
 from smc_tui.engine.places import Places
-from smc_tui.engine.worker import Cancelled, Died, Document, Ending, Failed, Paused, Result, Worker
+from smc_tui.engine.worker import (
+    PROGRESS_EVERY,
+    Cancelled,
+    Died,
+    Document,
+    Ending,
+    Failed,
+    Paused,
+    Result,
+    Worker,
+)
 from smc_tui.model import estimate
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Move, Phase, RunKind, Status
 from smc_tui.model.things import Image, Job, JobSettings, Run, Wish
 from smc_tui.model.units import printable
-
-#: Progress reaches the job store at most this often, seconds.
-PROGRESS_EVERY = 0.25
 
 _REPORTED = ("change_detection", "hash", "footprint")
 _PHASES = {Phase.SYNCING: Move.TRANSFER, Phase.PROCESSING: Move.PROCESS}
@@ -133,6 +140,8 @@ class Runs:
         try:
             if not await self._context.unless_closing(place):
                 return Cancelled()
+            if self._context.closing.is_set():
+                raise Closing  # a drill that passed at the very end: the next engine goes on
             return await self._run_worker(job_id, active)
         except OSError as error:
             return Died(f"could not be started: {error}")
@@ -223,11 +232,12 @@ class Runs:
         ) == line.get("retry"):
             return
         active.written = time.monotonic()
-        shown = live(line, active, active.written)
-        run = replace(active.run, counters=active.counters(line), seconds=active.seconds())
-        active.run = run
         attempt = attempt_counters(line)
-        progress = estimate.progress(attempt, needed(line, attempt), job.progress)
+        to_send = needed(line, attempt)
+        shown = live(line, attempt, to_send, active, active.written)
+        run = replace(active.run, counters=active.counters(attempt), seconds=active.seconds())
+        active.run = run
+        progress = estimate.progress(attempt, to_send, job.progress)
         job = replace(job, progress=progress, live=shown)
         with self._context.store.transaction(durable=False):
             self._context.store.write_progress(job, run)
@@ -266,7 +276,7 @@ class Runs:
             report = {name: document.get(name) for name in _REPORTED if name in document}
             try:
                 image = image_of_result(document, job, active.run, active.created)
-                return Made(image, active.counters(document), report)
+                return Made(image, active.counters(attempt_counters(document)), report)
             except (KeyError, TypeError, ValueError) as error:
                 self._context.log.error("run %s: a strange result: %r", active.run.id, error)
         published = await self._published(job, active.run)
@@ -291,7 +301,7 @@ class Runs:
             return self._ledger.delete(job, ENGINE)
         if job.wish is Wish.PAUSE and not isinstance(ending, Failed):
             counted = ending.document if isinstance(ending, Paused) else None
-            counters = active.counters(counted) if counted else run.counters
+            counters = active.counters(attempt_counters(counted)) if counted else run.counters
             self._ledger.stop_run(job, run, counters)
         else:
             self._ledger.fail_run(job, run, _failure(ending))

@@ -28,6 +28,9 @@ from smc_tui.model.errors import SmcError
 #: The longest line a worker may say, bytes; a result with 16 disks has a few thousand.
 LONGEST_LINE = 1 << 20
 
+#: What a worker says of its progress reaches the job store at most this often, seconds.
+PROGRESS_EVERY = 0.25
+
 #: How long the end of a log is waited for after its worker's end, seconds.
 _LAST_WORDS = 1.0
 
@@ -96,14 +99,7 @@ class Worker:
         """
         pipe, errors = (None, DEVNULL) if log is None else await LogPipe.open(log)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=errors,
-                start_new_session=True,
-                limit=LONGEST_LINE,
-            )
+            process = await _spawned(command, errors)
         finally:
             if pipe is not None:
                 os.close(errors)
@@ -182,6 +178,31 @@ class Worker:
             # The whole group: its ssh must not outlive it.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
+
+
+async def _spawned(command: list[str], errors: int) -> Process:
+    """Start a process; one whose start nobody waits for any more is ended.
+
+    Python's own start must not be cancelled half-way: it waits for ever then for pipes
+    that were never connected.
+    """
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *command,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=errors,
+            start_new_session=True,
+            limit=LONGEST_LINE,
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        process = await starting
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        raise
 
 
 def _ending(line: Document) -> Ending | None:

@@ -15,12 +15,9 @@ from dataclasses import dataclass
 from smc_tui.engine.answers import WORK
 from smc_tui.engine.context import Context
 from smc_tui.engine.ledger import Ledger
-from smc_tui.engine.worker import Died, Document, Ending, Failed, Result, Worker
+from smc_tui.engine.worker import PROGRESS_EVERY, Died, Document, Ending, Failed, Result, Worker
 from smc_tui.jobstore.requests import Request
 from smc_tui.model.errors import SmcError
-
-#: Progress reaches the request at most this often, seconds.
-PROGRESS_EVERY = 0.25
 
 #: Told what came of the work, inside the transaction that settles it; returns what is to
 #: be added to the result.

@@ -8,11 +8,21 @@ only gate: past them a name is safe to print, to look up and to make a file of.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from smc_tui.model.errors import SmcError
 from smc_tui.model.things import DrillMode
-from smc_tui.model.units import DAY, HOUR, MINUTE, duration_text, parse_duration, parse_instant
+from smc_tui.model.units import (
+    DAY,
+    HOUR,
+    MINUTE,
+    duration_text,
+    parse_duration,
+    parse_instant,
+    rfc3339,
+)
 
 NAME_LENGTH = (2, 128)
 DESCRIPTION_LENGTH = 256
@@ -200,6 +210,20 @@ def start_at(value: Any, now: float) -> float:
     return at
 
 
+def instant(text: str) -> str:
+    """Return an instant with its zone; one without is this machine's.
+
+    Raises:
+        SmcError: InvalidParameter.StartTime.
+    """
+    try:
+        return rfc3339(parse_instant(text))
+    except (ValueError, OverflowError, OSError):
+        raise SmcError(
+            "InvalidParameter.StartTime", f"{text!r} is no instant such as 2027-01-31T02:00"
+        ) from None
+
+
 def ssh_target(value: Any) -> str:
     """Check what is handed to ``ssh`` as its destination: never taken for an option.
 
@@ -269,3 +293,21 @@ def _integer(value: Any, limits: tuple[int, int], code: str, what: str) -> int:
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:39] + "…")
+
+
+#: setting of a job -> the check that whoever asks for it makes before it is sent.
+CHECKS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {
+        "name": name,
+        "image_name": name,
+        "description": description,
+        "target": target,
+        "interval": interval,
+        "keep": keep,
+        "limit_mbit": limit,
+        "compression": compression,
+        "valid": valid,
+        "drill": drill,
+        "tags": tags,
+    }
+)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smc_tui.model.options import Config
 from smc_tui.source.link import SshTarget
 
 
@@ -39,6 +38,9 @@ class RetryPolicy:
     def of(cls, document: dict[str, Any] | None) -> RetryPolicy:
         """Return the policy that the engine's document holds, the usual one without it."""
         if document is None:
+            # Here: the engine says it, and a worker that has it does not wait for the table.
+            from smc_tui.model.options import Config
+
             usual = Config()
             return cls(usual.retry_attempts, usual.retry_first_pause, usual.retry_longest_pause)
         words = ("first", "longest")

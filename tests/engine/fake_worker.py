@@ -10,6 +10,7 @@ publishes by one rename.
      "lose_at": 3,                  loses its link there, until it is let go
      "die_at": 3, "fail_at": 3, "code": "Link.Lost",
      "die_after_publish": true,     no last word
+     "ends_well": true,             told to leave while it holds, it is done instead
      "deaf": true,                  hears nothing, ends only when it is ended
      "babble": true,                says what is no line
      "consistency": "fuzzy"}
@@ -40,10 +41,11 @@ class Stopped(Exception):
 class Ears:
     """Takes in what the engine says."""
 
-    def __init__(self, deaf, home):
+    def __init__(self, script, home):
         self.stop = None
+        self.ends_well = bool(script.get("ends_well"))
         self.heard = home / "fake" / "heard.jsonl"
-        self.deaf = deaf
+        self.deaf = bool(script.get("deaf"))
         threading.Thread(target=self.listen, daemon=True).start()
 
     def listen(self):
@@ -100,6 +102,8 @@ def publish(home, description):
 def hold(home, ears):
     """Stay at work, however slow the machine is, until the test has seen it."""
     while not (home / "fake" / "go").exists():
+        if ears.ends_well and ears.stop:
+            return
         ears.check()
         time.sleep(0.01)
 
@@ -221,7 +225,7 @@ def main():
     script = next_script(home)
     with (home / "fake" / "described.jsonl").open("a") as out:
         out.write(json.dumps(description) + "\n")
-    ears = Ears(script.get("deaf", False), home)
+    ears = Ears(script, home)
     work = {"sync": run_sync, "drill": run_drill, "images": run_images}[sys.argv[1]]
     try:
         return work(description, script, ears)

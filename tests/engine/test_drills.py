@@ -205,6 +205,22 @@ def test_an_engine_stopped_while_drilling_leaves_it_to_the_next(bench):
     assert str(bench.status()) == "Ready"
 
 
+def test_a_drill_that_passes_while_the_engine_leaves_begins_no_run(bench):
+    bench.start()
+    bench.script({**HOLD, "ends_well": True})
+    drilled(bench)
+    started = bench.ask("job.start", "web01-1", wait=False)
+    bench.until(lambda: bench.store.job("web01-1").live.get("step") == "Looking")
+    assert bench.stop() == 0
+    assert bench.actions().count("drill passed") == 1
+    assert [told for told in bench.described() if "run" in told] == []
+    # Its run is the next engine's.
+    bench.start()
+    bench.store.wait(started.id, ended=True, timeout=20).checked()
+    assert str(bench.status()) == "Waiting"
+    assert len(bench.published()) == 1
+
+
 def test_a_cancel_outlives_the_engine(bench):
     bench.start()
     bench.script({**HOLD, "deaf": True})
