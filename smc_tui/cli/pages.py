@@ -19,7 +19,7 @@ from smc_tui.cli.words import (
 )
 from smc_tui.model.documents import Document
 from smc_tui.model.drill import summary as drill_summary
-from smc_tui.model.lifecycle import Status
+from smc_tui.model.lifecycle import Consistency, Status, consistency_text
 from smc_tui.model.units import duration_text, rate_text
 
 _LABEL = 14
@@ -223,7 +223,9 @@ def summary(job: Document) -> str:
     runs = job["runs"]
     failed = sum(run["error"] is not None for run in runs)
     done = {name: sum(run[f"bytes_{name}"] for run in runs) for name in ("compared", "sent")}
-    good = [image["name"] for image in job["images"] if image["consistency"] == "stopped"]
+    good = [
+        image["name"] for image in job["images"] if Consistency(image["consistency"]).one_instant
+    ]
     return (
         f"{len(runs)} runs{f', {failed} of them failed' if failed else ''},"
         f" {span(sum(run['seconds'] for run in runs))} of work:"
@@ -317,8 +319,7 @@ def image_page(image: Document) -> Iterator[Part]:
     """Yield ``image show``."""
     yield f"{named(image)}: {image['status']}"
     yield field("Size", size(image["bytes"]))
-    reason = f": {image['reason']}" if image["reason"] else ""
-    yield field("Consistency", f"{image['consistency']}{reason}")
+    yield field("Consistency", consistency_text(Consistency(image["consistency"]), image["reason"]))
     yield field("Created", local(image["created"]))
     yield field("Source", f"{image['source_name']} ({image['source_id']})")
     yield field("Job", f"{image['job_name']} ({image['job_id']}), run {image['run_id']}")

@@ -34,6 +34,7 @@ from smc_tui.images.files import reading
 from smc_tui.model.errors import SmcError
 from smc_tui.model.geometry import SEGMENT, segments_of
 from smc_tui.model.ids import Kind, is_id
+from smc_tui.model.lifecycle import Consistency
 from smc_tui.model.units import MIB
 
 MAGIC = b"SMCIMAGE"
@@ -45,7 +46,7 @@ _PREFIX = struct.Struct(">8sII")
 _DISK = struct.Struct(">IQI")
 _MAX_HEADER = MIB
 _MAX_TEXT = 4096
-_CONSISTENCIES = ("stopped", "fuzzy")
+_CONSISTENCIES = frozenset(Consistency)
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class ImageManifest:
         run_id: the run that made it.
         source_id: the server it shows.
         created: RFC 3339.
-        consistency: ``stopped`` (nothing wrote) or ``fuzzy`` (read while it was written).
+        consistency: a word of ``Consistency``.
         provenance: what else is known, JSON values.
         disks: in the order of their index.
     """

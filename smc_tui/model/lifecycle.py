@@ -71,7 +71,31 @@ class Consistency(StrEnum):
     """What instant an image shows."""
 
     STOPPED = "stopped"
+    FROZEN = "frozen"
+    SNAPSHOT = "snapshot"
     FUZZY = "fuzzy"
+
+    @property
+    def one_instant(self) -> bool:
+        """Whether all its disks are as they were at one instant."""
+        return self is not Consistency.FUZZY
+
+
+#: What the words of a consistency mean.
+CONSISTENCY_MEANS: Mapping[Consistency, str] = MappingProxyType(
+    {
+        Consistency.STOPPED: "nothing was written while it was read",
+        Consistency.FROZEN: "all file systems frozen at one instant",
+        Consistency.SNAPSHOT: "read from snapshots of one instant",
+        Consistency.FUZZY: "no one instant: read while it was written",
+    }
+)
+
+
+def consistency_text(consistency: Consistency, reason: str) -> str:
+    """Return a consistency, what that means, and why an image has it."""
+    told = f"{consistency} ({CONSISTENCY_MEANS[consistency]})"
+    return f"{told}: {reason}" if reason else told
 
 
 #: Statuses in which a job still has its source; one such job a source.

@@ -230,7 +230,7 @@ class Image:
     @property
     def good(self) -> bool:
         """Whether it shows one instant and is not known to be damaged."""
-        return self.consistency is not Consistency.FUZZY and self.state is ImageState.AVAILABLE
+        return self.consistency.one_instant and self.state is ImageState.AVAILABLE
 
     @property
     def pinned(self) -> bool:

@@ -12,7 +12,15 @@ from smc_tui.cli import pages, words
 from smc_tui.cli.output import Output, Part
 from smc_tui.cli.tables import Hanging, Table, fitted, plain_lines
 from smc_tui.model.documents import image_document, job_document, run_document, source_document
-from smc_tui.model.lifecycle import Consistency, ImageState, Phase, RunKind, SourceState, Status
+from smc_tui.model.lifecycle import (
+    CONSISTENCY_MEANS,
+    Consistency,
+    ImageState,
+    Phase,
+    RunKind,
+    SourceState,
+    Status,
+)
 from smc_tui.model.things import (
     Counters,
     Disk,
@@ -188,6 +196,19 @@ def test_a_job_shows_words_times_runs_and_images(capsys: pytest.CaptureFixture[s
         "pin",
     ):
         assert part in shown
+
+
+@pytest.mark.parametrize("word", Consistency)
+def test_an_image_says_what_its_consistency_means(
+    word: Consistency, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = replace(IMAGE, consistency=word, reason="")
+    shown = text(pages.image_page(image_document(image)), capsys)
+    assert f"{word} ({CONSISTENCY_MEANS[word]})" in shown
+    finished = replace(JOB, status=Status.FINISHED)
+    told = pages.summary(job_document(finished, [RUN], [image], None))
+    newest = "none" if word is Consistency.FUZZY else IMAGE.name
+    assert told.endswith(f"the newest image of one instant is {newest}")
 
 
 def test_a_failed_job_says_what_is_safe_and_what_next(capsys: pytest.CaptureFixture[str]) -> None:

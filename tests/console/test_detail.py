@@ -146,7 +146,7 @@ def ended(number: int, **changes):
 
 def test_what_became_of_each_image():
     kinds = [
-        ({}, {"kind": RunKind.FULL}),
+        ({"consistency": Consistency.FROZEN}, {"kind": RunKind.FULL}),
         ({"holds": ("pin",)}, {}),
         ({"holds": ("export:x",)}, {}),
         ({"consistency": Consistency.FUZZY}, {}),

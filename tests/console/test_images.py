@@ -11,7 +11,7 @@ from smc_tui.console.render.cells import Tone, width
 from smc_tui.console.screens.images import arguments, question
 from smc_tui.model.actions import ACTIONS, ActionId, image_refusal
 from smc_tui.model.errors import SmcError
-from smc_tui.model.lifecycle import Consistency, ImageState, State, Status
+from smc_tui.model.lifecycle import CONSISTENCY_MEANS, Consistency, ImageState, State, Status
 from smc_tui.model.retention import outgoing
 from smc_tui.model.things import Fault
 from tests.console.driver import opened
@@ -52,6 +52,18 @@ def test_an_image_in_cells():
     said = text(images.image_lines(damaged, 60))
     for part in ("block 9", "every other block", "/dev/vda, 40.0 GiB, system", "nothing"):
         assert part in said
+
+
+@pytest.mark.parametrize("word", Consistency)
+def test_only_a_fuzzy_image_is_warned_of(word):
+    image = made(1, consistency=word, reason="as it was told")
+    tone = Tone.WARN if word is Consistency.FUZZY else Tone.PLAIN
+    cell = images.row(image, goes=False).cells[4]
+    assert (cell.text, cell.tone) == (word, tone)
+    assert f"{word} ({CONSISTENCY_MEANS[word]})" in text(images.image_lines(image, 120))
+    told, _ = images.preview(image, JOB, [], 1)
+    assert (told[0].tone is Tone.WARN) == (word is Consistency.FUZZY)
+    assert "as it was told" in text([told])
 
 
 def test_the_preview_says_what_goes_and_what_does_not():

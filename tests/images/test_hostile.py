@@ -9,6 +9,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from smc_tui.images.packs import (
     scan,
 )
 from smc_tui.model.errors import SmcError
+from smc_tui.model.lifecycle import Consistency
 from tests.images.world import block, image_of, name_of, packed
 
 ALLOWED = 64 << 20
@@ -243,6 +245,13 @@ def test_a_sealed_manifest_is_read(tmp_path: Path) -> None:
     assert _read(tmp_path / "m", _sealed(_header(), ZERO_LIST * 4)) == IMAGE
 
 
+@pytest.mark.parametrize("word", Consistency)
+def test_every_consistency_is_kept_in_a_manifest(tmp_path: Path, word: Consistency) -> None:
+    found = _read(tmp_path / "m", _sealed(_header(consistency=str(word)), ZERO_LIST * 4))
+    assert found == replace(IMAGE, consistency=str(word))
+    assert _read(tmp_path / "again", b"".join(manifests.encode(found))) == found
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -251,6 +260,8 @@ def test_a_sealed_manifest_is_read(tmp_path: Path) -> None:
         {"name": None},
         {"name": "x" * 5000},
         {"consistency": "perfect"},
+        {"consistency": "Frozen"},
+        {"consistency": ["frozen"]},
         {"provenance": []},
         {"disks": []},
         {"disks": None},

@@ -5,17 +5,20 @@ from __future__ import annotations
 import pytest
 
 from smc_tui.model.lifecycle import (
+    CONSISTENCY_MEANS,
     EXPIRABLE,
     MOVES,
     RUNNING,
     STATES,
     UNFINISHED,
+    Consistency,
     Move,
     Phase,
     State,
     Status,
     after,
     can,
+    consistency_text,
 )
 
 # from, move, to: written from the rules, not from the table under test.
@@ -135,3 +138,16 @@ def test_expiry_spares_what_runs_and_what_has_ended():
 def test_an_unfinished_job_keeps_its_source():
     ended = {Status.FINISHED, Status.DELETING}
     assert set(Status) - ended == UNFINISHED
+
+
+def test_only_what_was_written_to_meanwhile_shows_no_one_instant():
+    assert [each for each in Consistency if not each.one_instant] == [Consistency.FUZZY]
+
+
+def test_every_consistency_says_what_it_means():
+    assert set(CONSISTENCY_MEANS) == set(Consistency)
+    assert consistency_text(Consistency.FROZEN, "") == (
+        "frozen (all file systems frozen at one instant)"
+    )
+    told = consistency_text(Consistency.FUZZY, "/dev/vda was written to")
+    assert told == "fuzzy (no one instant: read while it was written): /dev/vda was written to"

@@ -8,7 +8,7 @@ from smc_tui.console.render.cells import NOTHING, Cell, Line, Tone
 from smc_tui.console.render.columns import Column, Row
 from smc_tui.console.render.detail import day_clock
 from smc_tui.console.render.runpage import fault_lines, heading, labelled
-from smc_tui.model.lifecycle import Consistency, ImageState, Status
+from smc_tui.model.lifecycle import ImageState, Status, consistency_text
 from smc_tui.model.retention import outgoing
 from smc_tui.model.things import Image, Job
 from smc_tui.model.units import bytes_text
@@ -44,7 +44,7 @@ def row(image: Image, goes: bool, ahead: float = 0.0) -> Row:
         ahead: seconds that the engine's clock is ahead of this machine's.
     """
     bad = image.state is ImageState.DAMAGED
-    fuzzy = image.consistency is Consistency.FUZZY
+    tone = Tone.PLAIN if image.consistency.one_instant else Tone.WARN
     return Row(
         image.id,
         (
@@ -52,7 +52,7 @@ def row(image: Image, goes: bool, ahead: float = 0.0) -> Row:
             Cell(image.job_name, Tone.DIM),
             Cell(day_clock(image.created - ahead)),
             Cell(bytes_text(image.size)),
-            Cell(str(image.consistency), Tone.WARN if fuzzy else Tone.PLAIN),
+            Cell(str(image.consistency), tone),
             Cell(str(image.state), Tone.BAD if bad else Tone.PLAIN),
             use(image, goes),
             _verified(image, ahead),
@@ -90,10 +90,9 @@ def preview(image: Image | None, job: Job | None, gone: Sequence[Image], count: 
         return [(Cell(" No image is kept yet.", Tone.DIM),), ()]
     if image.fault is not None:
         first: Line = (Cell(f" {image.fault.code}: {image.fault.detail}", Tone.BAD),)
-    elif image.reason:
-        first = (Cell(f" {image.reason}", Tone.WARN),)
     else:
-        first = ()
+        tone = Tone.DIM if image.consistency.one_instant else Tone.WARN
+        first = (Cell(f" {consistency_text(image.consistency, image.reason)}", tone),)
     return [first, (Cell(f" {_next(image, job, gone, count)}", Tone.DIM),)]
 
 
@@ -110,12 +109,11 @@ def _next(image: Image, job: Job | None, gone: Sequence[Image], count: int) -> s
 
 def image_lines(image: Image, columns: int, ahead: float = 0.0) -> list[Line]:
     """Return all of an image."""
-    fuzzy = f": {image.reason}" if image.reason else ""
     rows: Iterable[tuple[str, str]] = (
         ("Id", image.id),
         ("State", str(image.state)),
         ("Size", bytes_text(image.size)),
-        ("Consistency", f"{image.consistency}{fuzzy}"),
+        ("Consistency", consistency_text(image.consistency, image.reason)),
         ("Created", day_clock(image.created - ahead)),
         ("Source", f"{image.source_name} ({image.source_id})"),
         ("Job", f"{image.job_name} ({image.job_id}), run {image.run_id}"),

@@ -10,6 +10,7 @@ from smc_tui.console.render.detail import day_clock
 from smc_tui.console.render.runs import result
 from smc_tui.model.catalogue import CATALOGUE
 from smc_tui.model.history import action_words, fact_words, result_words
+from smc_tui.model.lifecycle import consistency_text
 from smc_tui.model.things import Event, Fault, Image, Run
 from smc_tui.model.units import bytes_text, duration_text, printable, rate_text
 
@@ -103,8 +104,9 @@ def _facts(run: Run, image: Image | None, ahead: float) -> Iterator[tuple[str, s
     if run.published:
         kept = "" if image else " (no longer kept)"
         yield "Image", f"{run.image_name}{kept}", Tone.PLAIN
-    if image is not None and image.reason:
-        yield "Consistency", f"{image.consistency}: {image.reason}", Tone.WARN
+    if image is not None:
+        tone = Tone.PLAIN if image.consistency.one_instant else Tone.WARN
+        yield "Consistency", consistency_text(image.consistency, image.reason), tone
 
 
 def _bytes(run: Run) -> Iterator[tuple[str, str]]:

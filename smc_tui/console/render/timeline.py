@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from smc_tui.console.render.cells import Cell, Line, Tone, fit
 from smc_tui.console.render.glyphs import Glyphs
 from smc_tui.console.render.story import ends
-from smc_tui.model.lifecycle import Consistency, ImageState, RunKind, Status
+from smc_tui.model.lifecycle import ImageState, RunKind, Status
 from smc_tui.model.things import Event, Image, Job, Run
 
 #: Columns of one image.
@@ -82,7 +82,7 @@ def _kept(run: Run, image: Image) -> tuple[str, str]:
         return "pinned", "pinned"
     if image.holds:
         return "used", "in use"
-    if image.consistency is Consistency.FUZZY:
+    if not image.consistency.one_instant:
         return "kept", "fuzzy"
     return "kept", "full" if run.kind is RunKind.FULL else "inc"
 
