@@ -19,6 +19,7 @@ from typing import Any
 from smc_tui.engine.context import Context, in_thread
 from smc_tui.engine.holdings import Holdings
 from smc_tui.engine.ledger import ENGINE, Ledger
+from smc_tui.engine.tidying import Tidying
 from smc_tui.jobstore.home import Home
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Consistency, ImageState, Status
@@ -146,6 +147,7 @@ class Keeper:
         self._context = context
         self._ledger = ledger
         self._holdings = Holdings(ledger)
+        self._tidying = Tidying(context, ledger)
         self._store = context.store
 
     # Images
@@ -253,6 +255,7 @@ class Keeper:
         the table as Releasing, and the engine's next start tries again.
         """
         staging = self._context.home.job_staging(resource.job_id)
+        self._tidying.begin(resource.job_id, self._aside(resource))
         try:
             await in_thread(remove_tree, self._aside(resource))
             if self._owns_folder(resource) and staging.exists():

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from smc_tui.engine.context import Context
 from smc_tui.engine.worker import Document
 from smc_tui.model.options import Config
@@ -44,6 +46,11 @@ def drill(context: Context, job: Job, source: Source) -> Document:
         "limit_mbit": job.settings.limit_mbit,
         "source": _source(source),
     }
+
+
+def tidying(source: Source, home: Path) -> Document:
+    """Return what a worker is told that takes away what a job left on its source."""
+    return {"do": "tidy", "home": str(home), "source": _source(source)}
 
 
 def _source(source: Source) -> Document:

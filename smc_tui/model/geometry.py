@@ -14,10 +14,14 @@ from enum import IntEnum
 
 from smc_tui.model.units import KIB, MIB
 
+PAGE = 4 * KIB
+"""What a file system writes at the least, and what the record of writes counts in."""
+
 BLOCK = 64 * KIB
 CHUNK = MIB
 SEGMENT = 16 * MIB
 
+PAGES_PER_BLOCK = BLOCK // PAGE
 BLOCKS_PER_CHUNK = CHUNK // BLOCK
 BLOCKS_PER_SEGMENT = SEGMENT // BLOCK
 CHUNKS_PER_SEGMENT = SEGMENT // CHUNK

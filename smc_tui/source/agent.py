@@ -12,12 +12,13 @@ other side of this table is ``protocol.py``.
 
     to the agent                           from the agent
     H config (JSON)                        h hello (JSON)
-    X name, NUL, zlib(extension module)    o disk opened (JSON)
+    X name, NUL, zlib(module)              o disk opened (JSON)
     O open a disk (JSON)                   a answer: what differs in a segment
     S scan a segment                       d data: blocks of a segment
     W want: send these blocks              p ping payload
     P ping (u32 bytes to send back)        f final state and footprint (JSON)
     F final: state of the disks, please    e error (JSON), the last frame
+    L disks in use (JSON): see live/       g pages, m free pages, l answer (JSON)
 
 How a segment (16 MiB) is compared. It is read in chunks of 1 MiB; a chunk whose
 digest is the expected one is forgotten at once. A chunk that differs is named
@@ -46,6 +47,7 @@ import struct
 import sys
 import sysconfig
 import threading
+import types
 import zlib
 
 VERSION = 1
@@ -446,7 +448,7 @@ class Agent:
 
     def serve(self):
         """Take requests until the connection ends."""
-        handlers = {
+        self.handlers = {
             b"H": self.configure,
             b"X": self.extend,
             b"O": self.open,
@@ -461,9 +463,9 @@ class Agent:
             if frame is None:
                 return
             kind, body = frame
-            if kind not in handlers:
+            if kind not in self.handlers:
                 raise Refusal("Protocol.Malformed", "a frame of kind %r" % kind)
-            handlers[kind](body)
+            self.handlers[kind](body)
 
     def configure(self, body):
         """Start the workers; from here on digests are of the hash named in the answer."""
@@ -482,7 +484,7 @@ class Agent:
         )
 
     def extend(self, body):
-        """Load an extension module that the other side has sent along."""
+        """Load an extension module, or a part of this program, that was sent along."""
         name, packed = body.split(b"\0", 1)
         if name == b"blake3":
             module = load_extension("blake3", packed)
@@ -490,6 +492,18 @@ class Agent:
                 sys.modules["smc_blake3"] = module
         elif name == b"backend_c":
             self.zstd = load_extension("backend_c", packed)
+        else:
+            self.load_part(name.decode(), zlib.decompress(packed))
+
+    def load_part(self, name, text):
+        """Run a further part of this program as the module it is; one of them has handlers."""
+        package, _, last = name.rpartition(".")
+        part = sys.modules[name] = types.ModuleType(name)
+        setattr(sys.modules.setdefault(package, types.ModuleType(package)), last, part)
+        part.TEXT = text.decode()
+        exec(compile(part.TEXT, name, "exec"), part.__dict__)
+        if hasattr(part, "attach"):
+            self.handlers.update(part.attach(self, Refusal))
 
     def open(self, body):
         """Open a disk under the number that later frames name it by."""

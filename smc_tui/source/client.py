@@ -151,7 +151,15 @@ class AgentClient:
     def _send_extension(self, name: str, module: str) -> None:
         packed = _packed_extension(module)
         if packed:
-            self._send(protocol.frame(b"X", name.encode(), b"\0", packed))
+            self.send_part(name, packed)
+
+    def send_part(self, name: str, packed: bytes) -> None:
+        """Send a module along that the agent loads: one of ours, or a part of itself."""
+        self._send(protocol.frame(b"X", name.encode(), b"\0", packed))
+
+    def send_json(self, kind: bytes, value: dict[str, Any]) -> None:
+        """Send a request whose body is JSON."""
+        self._send(protocol.json_frame(kind, value))
 
     def _send(self, data: bytes) -> None:
         self.sent += len(data)
@@ -184,14 +192,24 @@ class AgentClient:
             SmcError: anything else came, or nothing did.
             Interrupted: the bell rang.
         """
-        frame = self.read(_OPENING_TIMEOUT)
-        if frame is None and self._bell is not None and select.select([self._bell], [], [], 0)[0]:
+        came, body = self.frame(_OPENING_TIMEOUT)
+        if came != kind:
+            raise protocol.malformed(f"a frame of kind {came!r} where {kind!r} was due")
+        return protocol.parse_json(body)
+
+    def frame(self, timeout: float) -> tuple[bytes, memoryview]:
+        """Wait for the next frame.
+
+        Raises:
+            SmcError: as ``read``, and SourceServer.Offline where none began in time.
+            Interrupted: the bell rang.
+        """
+        frame = self.read(timeout)
+        if frame is not None:
+            return frame
+        if self._bell is not None and select.select([self._bell], [], [], 0)[0]:
             raise Interrupted
-        if frame is None:
-            raise SmcError("SourceServer.Offline", "no answer within a minute")
-        if frame[0] != kind:
-            raise protocol.malformed(f"a frame of kind {frame[0]!r} where {kind!r} was due")
-        return protocol.parse_json(frame[1])
+        raise SmcError("SourceServer.Offline", f"no answer within {timeout:.0f} s")
 
     def open_disk(self, index: int, path: str) -> OpenDisk:
         """Open a disk for reading.

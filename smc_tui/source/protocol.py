@@ -23,6 +23,7 @@ from smc_tui.model.geometry import (
     BLOCKS_PER_SEGMENT,
     CHUNKS_PER_SEGMENT,
     DIGEST,
+    PAGE,
     Encoding,
 )
 
@@ -35,6 +36,8 @@ _ANSWER = struct.Struct("<HIHH")
 _DATA = struct.Struct("<HIH")
 _ROW = struct.Struct("<BBI")
 
+PAGES_IN_FRAME = 1024  # pages in one frame of them
+FREE_IN_FRAME = 1 << 16  # runs of free pages in one frame
 BLOCKS_IN_DATA = 64  # blocks in one data frame, as the agent cuts them
 _DIGESTS_OF_CHUNK = 1 + BLOCKS_PER_CHUNK  # the chunk's own, then its blocks'
 _JSON_MOST = 1 << 20
@@ -47,6 +50,9 @@ _MOST = {
     b"a": _ANSWER.size + CHUNKS_PER_SEGMENT * _DIGESTS_OF_CHUNK * DIGEST,
     b"d": _DATA.size + BLOCKS_IN_DATA * (_ROW.size + BLOCK),
     b"p": 4 << 20,
+    b"l": _JSON_MOST,
+    b"g": 5 + PAGES_IN_FRAME * (12 + PAGE),
+    b"m": 2 + FREE_IN_FRAME * 16,
 }
 
 

@@ -14,10 +14,17 @@ from smc_tui.sync.lines import Controls, Speaker
 
 
 def main() -> int:
-    """Do the run that the first line describes; exit status 1 after an error."""
+    """Do what the first line describes, a run or its tidying; exit status 1 after an error."""
     speaker = Speaker()
     try:
-        description = RunDescription.of(json.loads(sys.stdin.readline()))
+        document = json.loads(sys.stdin.readline())
+        if document.get("do") == "tidy":
+            from smc_tui.sync.tidy import tidy
+
+            tidy(document)
+            speaker.say("result")
+            return 0
+        description = RunDescription.of(document)
         controls = Controls(description.limit_mbit, description.compression)
         controls.listen_in_background(sys.stdin)
         with closing(Connection(description, controls.bell)) as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,11 @@ class RunDescription:
         compression: ``auto`` or a level from 0 (none) to 10.
         link_bps: bytes a second that the link was last seen to carry, or None.
         created: RFC 3339 instant that the image will bear.
+        instant: how one instant is reached: ``auto``, ``freeze``, or ``none`` not at all.
+        full_comparison: compare everything, whatever is known of what was written.
+        continues: the job goes on after this run, so a record of writes is worth keeping.
+        hooks: ``before``, ``after`` (command lines for the source, or None), ``timeout``
+            in seconds.
     """
 
     home: Path
@@ -78,6 +83,10 @@ class RunDescription:
     link_bps: float | None
     created: str
     retry: RetryPolicy
+    instant: str = "auto"
+    full_comparison: bool = False
+    continues: bool = True
+    hooks: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> RunDescription:
@@ -108,9 +117,23 @@ class RunDescription:
             link_bps=document["link_bps"],
             created=document["created"],
             retry=RetryPolicy.of(document.get("retry")),
+            instant=document.get("instant", "auto"),
+            full_comparison=bool(document.get("full_comparison", False)),
+            continues=document["kind"] != "Last" and bool(document.get("continues", True)),
+            hooks=_hooks(document.get("hooks")),
         )
 
     @property
     def staging(self) -> Path:
         """The job's intermediate resource: change maps and the lock of the run."""
         return self.home / "staging" / self.job
+
+
+def _hooks(document: dict[str, Any] | None) -> dict[str, Any]:
+    if not document:
+        return {}
+    return {
+        "before": document.get("before_freeze"),
+        "after": document.get("after_thaw"),
+        "timeout": float(document.get("timeout", 10.0)),
+    }

@@ -32,11 +32,14 @@ from smc_tui.source.client import AgentClient, Interrupted, OpenDisk
 from smc_tui.sync.connection import Connection
 from smc_tui.sync.description import RunDescription
 from smc_tui.sync.lines import Controls, Speaker, Stop
+from smc_tui.sync.patching import Patcher
 from smc_tui.sync.progress import DiskCount, Progress
 from smc_tui.sync.recognition import Witness
 from smc_tui.sync.retrying import Retrying
 from smc_tui.sync.segments import Hash
-from smc_tui.sync.transfer import DiskWork, Transfer
+from smc_tui.sync.transfer import Transfer
+from smc_tui.sync.watch import Watch
+from smc_tui.sync.work import DiskWork
 
 
 def synchronise(
@@ -86,6 +89,7 @@ class _Pass:
         self.witness = Witness(disks)
         self.works: list[DiskWork] = []
         self.transfer: Transfer
+        self.patcher: Patcher
         self._held = ExitStack()
 
     def begin(self, run: _Run) -> None:
@@ -110,6 +114,9 @@ class _Pass:
                 lambda: run.connection.wire,
             )
             held.callback(self.transfer.close)
+            self.patcher = Patcher(
+                run.store, run.session, self.works, self.transfer.checkpoints, run.progress
+            )
             self._held = held.pop_all()
 
     def end(self) -> None:
@@ -138,6 +145,7 @@ class _Run:
         self._speaker = speaker
         self._retrying = Retrying(description.retry, controls, self.progress, speaker.say)
         self._pass: _Pass | None = None
+        self._watch: Watch
         self._client: AgentClient
 
     def __enter__(self) -> _Run:
@@ -175,7 +183,7 @@ class _Run:
         work = self._pass_over(disks)
         if self.progress.phase == "Preparing":
             self.progress.enter("Syncing")
-        if work.transfer.go_on(self._client) is not None:
+        if work.transfer.go_on(self._client) is not None or not self._watch.to_an_instant():
             return None
         self._keep()
         self.progress.enter("Processing")
@@ -192,6 +200,17 @@ class _Run:
             work.end()
         self._pass = _Pass(Hash(self.connection.hash), disks)
         self._pass.begin(self)
+        self._watch = Watch(
+            self.description,
+            self._client,
+            disks,
+            self._pass.works,
+            self._pass.transfer,
+            self._pass.patcher,
+            self.controls,
+            self._speaker.say,
+        )
+        self._watch.begin()
         return self._pass
 
     def _link_lost(self, error: SmcError) -> None:
@@ -207,6 +226,10 @@ class _Run:
         if self._pass is not None:
             self._pass.transfer.link_lost()
             mark = self._pass.transfer.mark
+            if self._watch.watching:
+                # The marks of this connection went with it.
+                self._pass.end()
+                self._pass = None
         self._retrying.wait(error, mark, linked=self.connection.count > 0)
 
     def _keep(self) -> None:
@@ -225,13 +248,18 @@ class _Run:
         """Publish the image that the change maps now describe, and say so."""
         work = self._pass
         assert work is not None
-        consistency, reason = work.witness.verdict(footprint)
-        manifest = _manifest(self.description, self._client, work, consistency)
+        consistency, reason = self._watch.verdict(work.witness.verdict(footprint))
+        detection = self._watch.finding.detection
+        manifest = _manifest(self.description, self._client, work, consistency, detection)
         self.session.publish(manifest)
+        self._remember(manifest, footprint["states"])
+        finding = self._watch.finding
         self._speaker.say(
             "result",
             image=_image_document(manifest, reason),
-            change_detection="full comparison",
+            change_detection=finding.detection,
+            change_reason=finding.reason,
+            instant=finding.document(),
             hash=work.hashing.name,
             footprint={k: v for k, v in footprint.items() if k != "states"},
             links=self.connection.count,
@@ -239,13 +267,24 @@ class _Run:
             **self.progress.counts(),
         )
 
+    def _remember(self, manifest: ImageManifest, states: dict[str, Any]) -> None:
+        """Let the next run know what this one found; without it that one compares all."""
+        try:
+            self._watch.settle(manifest.id, manifest.consistency, states)
+        except SmcError as error:
+            self._speaker.say("event", text=f"the next run will compare everything: {error}")
+
 
 def _another_hash(old: str, new: str) -> str:
     return f"the source now hashes with {new}, not {old}: everything is compared anew"
 
 
 def _manifest(
-    description: RunDescription, client: AgentClient, work: _Pass, consistency: str
+    description: RunDescription,
+    client: AgentClient,
+    work: _Pass,
+    consistency: str,
+    detection: str,
 ) -> ImageManifest:
     """Return the image that the change maps now describe."""
     roles = {disk.index: disk.role for disk in description.disks}
@@ -272,7 +311,7 @@ def _manifest(
             "source": description.source_name,
             "kind": description.kind,
             "hash": client.hash,
-            "change_detection": "full comparison",
+            "change_detection": detection,
             "python": client.hello.get("python"),
         },
         disks=parts,

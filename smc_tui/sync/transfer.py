@@ -21,8 +21,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -30,7 +29,6 @@ from blake3 import blake3
 from smc_tui.images import (
     ZERO_BLOCK,
     ZERO_NAMES,
-    ChangeMap,
     ImageStore,
     PayloadError,
     Session,
@@ -38,41 +36,22 @@ from smc_tui.images import (
 )
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.errors import SmcError
-from smc_tui.model.geometry import BLOCK, SEGMENT, segments_of
+from smc_tui.model.geometry import BLOCK, BLOCKS_PER_SEGMENT
 from smc_tui.source import protocol
 from smc_tui.source.client import AgentClient
 from smc_tui.sync.checkpoints import Checkpoints
 from smc_tui.sync.lines import Controls, Stop
 from smc_tui.sync.pacing import TokenBucket, compression_level
-from smc_tui.sync.progress import DiskCount, Progress
+from smc_tui.sync.progress import Progress
 from smc_tui.sync.segments import Hash, Segment, bits_of, changed_blocks
+from smc_tui.sync.work import DiskWork
 
 WINDOW = 48  # segments outstanding: a fast disk stays busy over a round trip of 100 ms
 _LOOK = 0.1  # s without a frame after which controls and progress are looked at again
 
 
-@dataclass
-class DiskWork:
-    """A disk in a run.
-
-    Attributes:
-        suspect: segments that name damaged blocks; compared without expectation.
-    """
-
-    index: int
-    size: int
-    map: ChangeMap
-    count: DiskCount
-    suspect: set[int]
-
-    @property
-    def segments(self) -> int:
-        """How many segments the disk has, the last one perhaps in part."""
-        return segments_of(self.size)
-
-    def length(self, segment: int) -> int:
-        """Return the bytes of the disk that a segment covers."""
-        return min(SEGMENT, self.size - segment * SEGMENT)
+#: A segment of a disk that is to be compared.
+Step = tuple[DiskWork, int]
 
 
 class Want(NamedTuple):
@@ -87,6 +66,8 @@ class Transfer:
 
     Attributes:
         scans: how often a segment was asked for.
+        changed: (disk, block of the disk) of what comparing has found changed.
+        checkpoints: where what is settled becomes durable.
     """
 
     _client: AgentClient
@@ -111,15 +92,20 @@ class Transfer:
         self._wire = wire
         self._hash = hashing
         self._bucket = TokenBucket(time.monotonic())
-        self._checkpoints = Checkpoints(session, {disk.index: disk.map for disk in disks})
-        self._plan = self._all_segments()
-        self._more = True
+        self.checkpoints = Checkpoints(session, {disk.index: disk.map for disk in disks})
+        self.changed: set[tuple[int, int]] = set()
+        self._plan: Iterator[Step] = iter(())
+        self._more = False
         self._lost: deque[Segment] = deque()
         self._settled = 0
         self.scans = 0
         self._open: dict[tuple[int, int], Segment] = {}
         self._wants: deque[Want] = deque()
         self._waiting: dict[bytes, list[tuple[Segment, int]]] = {}
+
+    def plan(self, steps: Iterable[Step]) -> None:
+        """Say what is to be compared next; what was planned before must be done."""
+        self._plan, self._more = iter(steps), True
 
     def go_on(self, client: AgentClient) -> Stop | None:
         """Compare and transfer all that is left; None at the end, or why it stopped.
@@ -137,7 +123,7 @@ class Transfer:
             frame = self._client.read(self._patience())
             if frame is not None:
                 self._take(*frame)
-            self._checkpoints.look()
+            self.checkpoints.look()
             self._report()
         return None
 
@@ -161,11 +147,11 @@ class Transfer:
         Raises:
             SmcError: the destination failed.
         """
-        self._checkpoints.finish()
+        self.checkpoints.finish()
 
     def close(self) -> None:
         """End; what was not made durable stays as a crash would leave it."""
-        self._checkpoints.close()
+        self.checkpoints.close()
 
     @property
     def mark(self) -> tuple[int, ...]:
@@ -173,11 +159,6 @@ class Transfer:
         return self._progress.sum("compared"), self._settled, self._progress.stored
 
     # Scanning
-
-    def _all_segments(self) -> Iterator[tuple[DiskWork, int]]:
-        for disk in self._disks.values():
-            for number in range(disk.segments):
-                yield disk, number
 
     def _scan_next(self) -> bool:
         if self._lost:
@@ -228,6 +209,8 @@ class Transfer:
         if answer.changed:
             found = changed_blocks(segment, answer, self._hash, ZERO_BLOCK, self._stored_block)
             changed = list(found)
+            first = segment.number * BLOCKS_PER_SEGMENT
+            self.changed.update((segment.disk, first + block) for block, _ in changed)
         self._count(disk, segment, len(changed) * BLOCK)
         if not answer.changed:
             del self._open[segment.key]
@@ -317,7 +300,7 @@ class Transfer:
             arrived.append((digest, name))
         stored = self._session.put(puts)
         self._progress.stored += stored
-        self._checkpoints.stored(stored)
+        self.checkpoints.stored(stored)
         count = len(arrived) * BLOCK
         self._disks[data.disk].count.sent += count
         wired = sum(len(payload) for _, _, payload in data.rows)
@@ -338,7 +321,7 @@ class Transfer:
     def _settle(self, segment: Segment) -> None:
         del self._open[segment.key]
         self._settled += 1
-        self._checkpoints.settle(segment)
+        self.checkpoints.settle(segment)
 
     # Asking, within the speed limit
 

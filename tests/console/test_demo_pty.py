@@ -43,7 +43,9 @@ def demo(folder: Path, *options: str, size: tuple[int, int] = (100, 30)) -> Iter
 
 def left(folder: Path) -> list[str]:
     """Return what there is in a folder, and the processes that name it."""
-    found = [str(each) for each in folder.rglob("*")]
+    # What goes while it is looked at is not left.
+    walked = os.walk(folder)
+    found = [str(Path(at, name)) for at, below, files in walked for name in [*below, *files]]
     for process in Path("/proc").iterdir():
         if not process.name.isdigit() or process.name == str(os.getpid()):
             continue

@@ -65,7 +65,9 @@ def test_a_block_device_is_read_past_the_page_cache(home, tmp_path):
     assert image_equals(job, "m-00000002", 0, file)
 
 
-def test_a_mounted_disk_that_is_written_to_is_fuzzy_and_a_quiet_one_is_not(home, tmp_path):
+def test_a_disk_written_to_is_fuzzy_where_no_instant_is_wanted_and_a_quiet_one_is_not(
+    home, tmp_path
+):
     file = tmp_path / "file"
     with file.open("wb") as made:
         made.truncate(64 * MIB)
@@ -76,7 +78,7 @@ def test_a_mounted_disk_that_is_written_to_is_fuzzy_and_a_quiet_one_is_not(home,
             (folder / "before").write_bytes(os.urandom(8 * MIB))
             os.sync()
             assert job.survey()["disks"][0]["mounted"]
-            run = job.start(limit_mbit=40)
+            run = job.start(limit_mbit=40, instant="none")
             while run.line().get("sent", 0) < MIB:
                 pass
             (folder / "meanwhile").write_bytes(os.urandom(MIB))

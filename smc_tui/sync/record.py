@@ -1,0 +1,98 @@
+"""What a job remembers of its source between runs: ``staging/<job>/record.json``.
+
+It says which image the change maps describe, what the disks' states were at that
+image's instant, and under which name the source's kernel has been recording writes
+since. Two conclusions are drawn from it:
+
+- a disk whose state is the same now was not written to since (``recognition``), so it
+  need not be read at all;
+- while the record is *whole*, a page without a mark in it was not written to since.
+
+Marks leave the kernel when they are taken. Should a run end between that and its image,
+they are nowhere any more; so ``whole`` is put out, durably, before the first of them is
+taken, and set again only with the image that accounts for all of them. A crash at any
+point leaves a file that says less than is true, never more. A file that is damaged, or
+of another version, says nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from smc_tui.images.files import Files
+from smc_tui.source.client import OpenDisk
+
+_FILE = "record.json"
+_VERSION = 1
+_NAME = re.compile(r"[a-z0-9-]{1,80}")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known since the last image.
+
+    Attributes:
+        image: the image that the change maps describe; empty: none does.
+        consistency: that image's.
+        states: of the disks at its instant, by index.
+        name: the kernel's record of writes since then; empty: there is none.
+        whole: no mark of it was taken that the image does not account for.
+    """
+
+    image: str = ""
+    consistency: str = ""
+    states: dict[str, list[Any]] = field(default_factory=dict)
+    name: str = ""
+    whole: bool = False
+
+    @classmethod
+    def load(cls, staging: Path) -> Record:
+        """Return what the job's staging area remembers, an empty record where nothing."""
+        try:
+            said = json.loads((staging / _FILE).read_bytes())
+            if said.pop("version") != _VERSION or not isinstance(said["states"], dict):
+                return cls()
+            found = cls(**said)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return cls()
+        return found if not found.name or _NAME.fullmatch(found.name) else cls()
+
+    def save(self, staging: Path, files: Files | None = None) -> None:
+        """Write it down; durable when this returns.
+
+        Raises:
+            SmcError: Destination.Full, Destination.IoError.
+        """
+        text = json.dumps({"version": _VERSION, **asdict(self)})
+        (files or Files()).replace(staging / _FILE, [text.encode()])
+
+    def opened(self, name: str) -> Record:
+        """Return it as it must be durable before marks are taken under a name."""
+        return replace(self, name=name, whole=False)
+
+    def unwritten(self, disk: OpenDisk) -> bool:
+        """Tell whether nothing was written to a disk since the image."""
+        return bool(self.image) and self.states.get(str(disk.index)) == disk.state
+
+    def doubt(self, disks: list[OpenDisk]) -> str:
+        """Return why its marks are not all that was written since the image; empty: they are."""
+        if not self.image:
+            return "there is no image yet"
+        if not self.name:
+            return "writes were not recorded since the last image"
+        if not self.whole:
+            return "an earlier run ended before its image was made"
+        for disk in disks:
+            # The last two of a state: the start of the system, and the device (``agent.py``).
+            before = self.states.get(str(disk.index), [])
+            if before[-2:-1] != disk.state[-2:-1]:
+                return "the source was restarted since the last image"
+            if before[-2:] != disk.state[-2:]:
+                return f"{disk.path} was replaced since the last image"
+            if before[:1] != disk.state[:1]:
+                return f"{disk.path} has another size than at the last image"
+        return ""
