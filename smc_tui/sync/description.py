@@ -118,7 +118,7 @@ class RunDescription:
             created=document["created"],
             retry=RetryPolicy.of(document.get("retry")),
             instant=document.get("instant", "auto"),
-            full_comparison=bool(document.get("full_comparison", False)),
+            full_comparison=bool(document.get("full_comparison", document["kind"] == "Last")),
             continues=document["kind"] != "Last" and bool(document.get("continues", True)),
             hooks=_hooks(document.get("hooks")),
         )
