@@ -19,6 +19,7 @@ from smc_tui.cli.words import (
 )
 from smc_tui.model.documents import Document
 from smc_tui.model.drill import summary as drill_summary
+from smc_tui.model.instants import Reading
 from smc_tui.model.lifecycle import Consistency, Status, consistency_text
 from smc_tui.model.units import duration_text, rate_text
 
@@ -208,6 +209,7 @@ def job_page(job: Document, verbs: str = "") -> Iterator[Part]:
         yield field("  more", f"smc-tui job errors {job['name']}")
     if job["status"] == Status.FINISHED:
         yield field("Summary", summary(job))
+    yield from _last_read(job["runs"])
     if verbs:
         yield field("Possible now", verbs)
     if job["runs"]:
@@ -216,6 +218,15 @@ def job_page(job: Document, verbs: str = "") -> Iterator[Part]:
     if job["images"]:
         yield ""
         yield from image_table(job["images"])
+
+
+def _last_read(runs: Sequence[Document]) -> Iterator[str]:
+    """Yield how the newest image's run read the disks, as far as that is known."""
+    last = next((Reading.of(run) for run in reversed(runs) if run["image_id"]), Reading())
+    if last.found:
+        yield field("Last changes", f"found by {last.found}")
+    if last.instant is not None:
+        yield field("Last instant", last.instant.text)
 
 
 def summary(job: Document) -> str:
@@ -251,9 +262,11 @@ def _drilled(job: Document) -> str:
 
 
 def run_table(runs: Sequence[Document]) -> Table:
-    """Return the runs of a job, oldest first."""
-    return Table(
-        ("RUN", "STARTED", "TOOK", "COMPARED", "CHANGED", "SENT", "WIRE", "STORED", "RESULT"),
+    """Return the runs of a job, oldest first; what is known of none has no column."""
+    read = [Reading.of(run) for run in runs]
+    table = Table(
+        ("RUN", "STARTED", "TOOK", "COMPARED", "CHANGED", "SENT", "WIRE", "STORED", "FOUND BY",
+         "FROZEN", "RESULT"),
         [
             (
                 run["kind"],
@@ -264,13 +277,18 @@ def run_table(runs: Sequence[Document]) -> Table:
                 size(run["bytes_sent"]),
                 size(run["bytes_wire"]),
                 size(run["bytes_stored"]),
+                str(how.detection or NOTHING),
+                how.frozen or NOTHING,
                 _run_result(run),
             )
-            for run in runs
+            for run, how in zip(runs, read, strict=True)
         ],
-        right=frozenset({"TOOK", "COMPARED", "CHANGED", "SENT", "WIRE", "STORED"}),
-        spare=("WIRE", "STORED"),
-    )
+        right=frozenset({"TOOK", "COMPARED", "CHANGED", "SENT", "WIRE", "STORED", "FROZEN"}),
+        spare=("WIRE", "STORED", "FROZEN", "FOUND BY"),
+    )  # fmt: skip
+    if not any(how.frozen for how in read):
+        table = table.without("FROZEN")
+    return table if any(how.detection for how in read) else table.without("FOUND BY")
 
 
 def _run_result(run: Document) -> str:
@@ -285,8 +303,14 @@ def run_line(run: Document) -> str:
         f"{run['kind']} run in {span(run['seconds'])}:"
         f" compared {size(run['bytes_compared'])}, changed {size(run['bytes_changed'])},"
         f" sent {size(run['bytes_sent'])} ({size(run['bytes_wire'])} on the wire),"
-        f" stored {size(run['bytes_stored'])}"
+        f" stored {size(run['bytes_stored'])}{_read(Reading.of(run))}"
     )
+
+
+def _read(how: Reading) -> str:
+    """Return how a run read its disks, to be added to a line."""
+    found = f"; changes found by {how.detection}" if how.detection else ""
+    return f"{found}, frozen {how.frozen}" if how.frozen else found
 
 
 # Images

@@ -41,6 +41,7 @@ from smc_tui.jobstore.writer import JobWriter
 from smc_tui.model import schedule
 from smc_tui.model.errors import SmcError
 from smc_tui.model.ids import Kind, new_id
+from smc_tui.model.instants import Reading
 from smc_tui.model.lifecycle import Move, RunKind, SourceState, Status, after, can
 from smc_tui.model.report import DELETED, last_facts
 from smc_tui.model.things import (
@@ -66,6 +67,7 @@ class Made:
 
     image: Image
     counters: Counters
+    reading: Reading
     report: dict[str, Any]
 
 
@@ -235,7 +237,14 @@ class Ledger:
     def publish(self, job: Job, run: Run, made: Made) -> Job:
         """Record a run's image and what comes after it. Returns the job as it is now."""
         now = self.clock.now()
-        ended = replace(run, ended=now, published=True, counters=made.counters, report=made.report)
+        ended = replace(
+            run,
+            ended=now,
+            published=True,
+            counters=made.counters,
+            reading=made.reading,
+            report=made.report,
+        )
         last = job.completing or job.settings.once
         with self.store.transaction():
             self.store.put_image(made.image)

@@ -36,11 +36,12 @@ from smc_tui.engine.worker import (
 )
 from smc_tui.model import estimate
 from smc_tui.model.errors import SmcError
+from smc_tui.model.instants import Reading
 from smc_tui.model.lifecycle import Move, Phase, RunKind, Status
 from smc_tui.model.things import Image, Job, JobSettings, Run, Wish
 from smc_tui.model.units import printable
 
-_REPORTED = ("change_detection", "hash", "footprint")
+_REPORTED = ("hash", "footprint")
 _PHASES = {Phase.SYNCING: Move.TRANSFER, Phase.PROCESSING: Move.PROCESS}
 
 
@@ -276,11 +277,22 @@ class Runs:
             report = {name: document.get(name) for name in _REPORTED if name in document}
             try:
                 image = image_of_result(document, job, active.run, active.created)
-                return Made(image, active.counters(attempt_counters(document)), report)
+                counters = active.counters(attempt_counters(document))
+                return Made(image, counters, self._reading(active.run, document), report)
             except (KeyError, TypeError, ValueError) as error:
                 self._context.log.error("run %s: a strange result: %r", active.run.id, error)
         published = await self._published(job, active.run)
-        return None if published is None else Made(published, active.run.counters, {})
+        if published is None:
+            return None
+        return Made(published, active.run.counters, Reading(), {})
+
+    def _reading(self, run: Run, document: Document) -> Reading:
+        """Return how a run read its disks; what is strange is not kept, its image is."""
+        try:
+            return Reading.of(document)
+        except ValueError as error:
+            self._context.log.error("run %s: a strange account: %s", run.id, error)
+            return Reading()
 
     async def _published(self, job: Job, run: Run) -> Image | None:
         """Return the run's image if it is in the image store, whatever was said of it."""

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from smc_tui.model.instants import Reading
 from smc_tui.model.lifecycle import Consistency, ImageState, Phase, RunKind, SourceState, Status
 from smc_tui.model.things import (
     Counters,
@@ -59,6 +60,9 @@ def _record(kind: type[Any]) -> _Codec:
 _AS_IT_IS = _Codec(lambda value: value, lambda value: value)
 _FLAG = _Codec(int, bool)
 _JSON = _Codec(dump, json.loads)
+_READING = _Codec(
+    lambda reading: dump(reading.document()), lambda text: Reading.of(json.loads(text))
+)
 _TUPLE = _Codec(dump, lambda text: tuple(json.loads(text)))
 _DISKS = _Codec(
     lambda disks: dump([asdict(disk) for disk in disks]),
@@ -122,6 +126,7 @@ _RUNS = _Table(
     kind=_word(RunKind),
     counters=_record(Counters),
     published=_FLAG,
+    reading=_READING,
     report=_JSON,
     fault=_FAULT,
 )

@@ -203,10 +203,22 @@ def _drills_before_starts(db: Database) -> None:
     db.table("jobs").add_column("starting", int, not_null_default=0)
 
 
+def _readings(db: Database) -> None:
+    db.table("runs").add_column("reading", str, not_null_default="{}")
+    # It was said among what is only reported, and in one word alone.
+    said, word = "json_extract(report, '$.change_detection')", "full comparison"
+    db.execute(
+        f"UPDATE runs SET reading = json_object('change_detection', {said}),"
+        f" report = json_remove(report, '$.change_detection') WHERE {said} = ?",
+        [word],
+    )
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     _ground_floor,
     _tags_and_drills,
     _drills_before_starts,
+    _readings,
 )
 
 VERSION = len(MIGRATIONS)

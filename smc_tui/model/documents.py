@@ -154,10 +154,15 @@ def job_document(
 
 
 def run_document(run: Run) -> Document:
-    """Return a run; ``image_id`` is null until its image is published."""
+    """Return a run.
+
+    ``image_id`` is null until its image is published; ``change_detection`` and ``instant``
+    are null where that is not known, as of a run that made none.
+    """
     counters = run.counters
     return {
         **run.report,
+        **run.reading.document(),
         "id": run.id,
         "job_id": run.job_id,
         "kind": str(run.kind),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from smc_tui.model.documents import Document
 from smc_tui.model.history import action_words, fact_words, result_words
+from smc_tui.model.instants import Reading
 from smc_tui.model.things import Event
 from smc_tui.model.units import duration_text, rfc3339
 from smc_tui.model.words import NOTHING, size, span
@@ -122,7 +123,8 @@ def _totals(totals: Document) -> Section:
 
 def _runs(runs: Sequence[Document]) -> Section:
     columns = ("Run", "Kind", "Began", "Ended", "Took", "Compared", "Changed", "Sent", "Stored",
-               "Result")  # fmt: skip
+               "Changes found by", "Instant", "Result")  # fmt: skip
+    read = [Reading.of(run) for run in runs]
     return Section(
         columns,
         [
@@ -133,9 +135,11 @@ def _runs(runs: Sequence[Document]) -> Section:
                 run["ended"] or "under way",
                 span(run["seconds"]),
                 *(size(run[f"bytes_{name}"]) for name in ("compared", "changed", "sent", "stored")),
+                how.found or NOTHING,
+                how.instant.text if how.instant else NOTHING,
                 _result(run),
             )
-            for run in runs
+            for run, how in zip(runs, read, strict=True)
         ],
     )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from smc_tui.model.instants import Reading
 from smc_tui.model.lifecycle import (
     Consistency,
     ImageState,
@@ -197,6 +198,7 @@ class Run:
     seconds: float = 0.0
     counters: Counters = Counters()
     published: bool = False
+    reading: Reading = field(default_factory=Reading)
     report: dict[str, Any] = field(default_factory=dict)
     fault: Fault | None = None
 

@@ -12,6 +12,7 @@ from smc_tui.cli import pages, words
 from smc_tui.cli.output import Output, Part
 from smc_tui.cli.tables import Hanging, Table, fitted, plain_lines
 from smc_tui.model.documents import image_document, job_document, run_document, source_document
+from smc_tui.model.instants import ChangeDetection, Instant, Method, Reading
 from smc_tui.model.lifecycle import (
     CONSISTENCY_MEANS,
     Consistency,
@@ -244,6 +245,20 @@ def test_a_run_in_one_line() -> None:
         "Full run in 1m 40s: compared 40.0 GiB, changed 12.0 GiB, "
         "sent 12.0 GiB (6.00 GiB on the wire), stored 6.00 GiB"
     )
+
+
+READ = Reading(ChangeDetection.TRACE, "", Instant(Method.FREEZE, "", 0.0891, 3, 9, 40))
+
+
+def test_a_run_says_how_it_read_its_disks(capsys: pytest.CaptureFixture[str]) -> None:
+    read = replace(RUN, reading=READ)
+    assert pages.run_line(run_document(read)).endswith("; changes found by trace, frozen 0.09 s")
+    shown = text(pages.job_page(document(JOB, RUN, read)), capsys)
+    assert "found by trace" in shown
+    assert "frozen 0.09 s, 9 written pages in 3 rounds, 40 writes told of" in shown
+    assert "FOUND BY  FROZEN  RESULT" in shown
+    assert "trace     0.09 s  m-00000001" in shown
+    assert "FROZEN" not in text(pages.job_page(document(JOB, RUN)), capsys)
 
 
 def test_an_engine_that_died_is_told_from_one_that_was_stopped(

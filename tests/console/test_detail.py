@@ -9,6 +9,7 @@ import pytest
 from smc_tui.console.render import detail, runpage, runs, timeline
 from smc_tui.console.render.cells import Line, Tone, width
 from smc_tui.console.render.glyphs import DRAWN, PLAIN
+from smc_tui.model.instants import ChangeDetection, Instant, Method, Reading
 from smc_tui.model.lifecycle import Consistency, ImageState, Phase, RunKind, State, Status
 from smc_tui.model.stays import Stay
 from smc_tui.model.things import Event, Fault
@@ -196,6 +197,24 @@ def test_rows_of_runs():
     assert runs.run_row(1, gone, None).cells[-2].text == "gone"
     broken = replace(IMAGE, fault=Fault("Image.BlockDamaged", "x", NOW))
     assert runs.run_row(1, gone, broken).cells[-1].text == "NO"
+
+
+READ = Reading(
+    ChangeDetection.FULL, "the source was restarted", Instant(Method.FREEZE, "", 0.0891, 3, 9, 40)
+)
+
+
+def test_a_run_says_how_it_read_its_disks():
+    row = runs.run_row(1, ended(1, reading=READ), IMAGE)
+    keys = [column.key for column in runs.RUNS]
+    cells = dict(zip(keys, row.cells, strict=True))
+    assert (cells["found"].text, cells["frozen"].text) == ("full comparison", "0.09 s")
+    told = text(runpage.run_lines(ended(1, reading=READ), IMAGE, [], [], 100))
+    assert "found by full comparison: the source was restarted" in told
+    assert "frozen 0.09 s, 9 written pages in 3 rounds, 40 writes told of" in told
+    unread = runs.run_row(1, ended(1), IMAGE)
+    assert {unread.cells[keys.index(key)].text for key in ("found", "frozen")} == {"-"}
+    assert "Instant" not in text(runpage.run_lines(ended(1), IMAGE, [], [], 100))
 
 
 def test_the_report_of_a_run_that_failed_says_what_to_do():

@@ -13,7 +13,8 @@ publishes by one rename.
      "ends_well": true,             told to leave while it holds, it is done instead
      "deaf": true,                  hears nothing, ends only when it is ended
      "babble": true,                says what is no line
-     "consistency": "fuzzy"}
+     "consistency": "fuzzy",
+     "said": {"change_detection": "trace"}}  what its result says besides
 """
 
 from __future__ import annotations
@@ -173,9 +174,9 @@ def run_sync(description, script, ears):
         },
         **{f"bytes_{name}": count for name, count in numbers.items()},
         bytes_stored=sent,
-        change_detection="full comparison",
         hash="blake3",
         footprint={},
+        **script.get("said", {"change_detection": "full comparison"}),
     )
     return 0
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 from smc_tui.jobstore import RequestState
 from smc_tui.model.lifecycle import Status
 from smc_tui.model.units import DAY, HOUR
+from tests.model.test_instants import SAID
 
 
 def test_from_import_to_completion(served):
@@ -49,6 +50,23 @@ def test_a_run_reports_what_it_did(served):
     assert described["kind"] == "Full"
     assert described["source"]["disks"][0]["identity"] == {"serial": "/dev/vda"}
     assert described["compression"] == "auto"
+
+
+def test_a_run_tells_how_it_read_its_disks(served):
+    served.script({"consistency": "frozen", "said": SAID})
+    served.job(start="now")
+    document = served.store.job_document("web01-1")
+    assert {name: document["runs"][0][name] for name in SAID} == SAID
+    assert document["images"][0]["consistency"] == "frozen"
+
+
+def test_an_image_is_kept_whose_run_tells_strange_things(served):
+    served.script({"said": {**SAID, "instant": {**SAID["instant"], "rounds": "many"}}})
+    served.job(start="now")
+    document = served.store.job_document("web01-1")
+    assert document["runs"][0]["image_id"] == document["images"][0]["id"]
+    assert document["runs"][0]["change_detection"] is None
+    assert document["runs"][0]["instant"] is None
 
 
 def test_a_once_only_job_finishes_by_itself(served):

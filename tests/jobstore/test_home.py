@@ -13,12 +13,13 @@ from dataclasses import replace
 import pytest
 
 from smc_tui.jobstore import Home, JobStore, connection, schema
-from smc_tui.jobstore.rows import job_row, source_row
+from smc_tui.jobstore.rows import job_row, run_row, source_row
 from smc_tui.jobstore.writer import JobWriter
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.errors import SmcError
+from smc_tui.model.instants import ChangeDetection, Reading
 from smc_tui.model.things import DrillMode
-from tests.model.samples import JOB, SOURCE
+from tests.model.samples import JOB, RUN, SOURCE
 
 
 def code_of(call, *args):
@@ -84,24 +85,40 @@ def test_a_home_of_an_older_version_is_brought_up_by_the_engine_alone(home, monk
         assert store.sources() == []
 
 
-def test_a_home_of_the_first_version_keeps_its_jobs_as_they_were(home, monkeypatch):
+def old_home(home, monkeypatch, version, *rows):
+    """Make a home of an earlier version that has these rows of tables."""
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        patch.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:version])
         for module in (schema, connection):
-            patch.setattr(module, "VERSION", 1)
+            patch.setattr(module, "VERSION", version)
         JobStore.open(home).close()
     with sqlite3.connect(home.jobs_db) as db:
-        for table, row in (("sources", source_row(SOURCE)), ("jobs", job_row(JOB))):
-            first = {name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")}
-            old = {name: value for name, value in row.items() if name in first}
+        for table, row in rows:
+            known = {name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")}
+            old = {name: value for name, value in row.items() if name in known}
             marks = ", ".join(f":{name}" for name in old)
             db.execute(f"INSERT INTO {table} ({', '.join(old)}) VALUES ({marks})", old)
     db.close()
+
+
+def test_a_home_of_the_first_version_keeps_its_jobs_as_they_were(home, monkeypatch):
+    old_home(home, monkeypatch, 1, ("sources", source_row(SOURCE)), ("jobs", job_row(JOB)))
     with JobWriter.open(home) as writer:
         assert writer.source(SOURCE.id) == replace(SOURCE, tags=())
         # It was made to migrate without a drill, and does.
         undrilled = replace(JOB.settings, drill=DrillMode.OFF)
         assert writer.job(JOB.id) == replace(JOB, settings=undrilled, tags=(), drill_report={})
+
+
+def test_runs_of_an_older_version_keep_what_they_said_of_their_reading(home, monkeypatch):
+    said = run_row(replace(RUN, report={"change_detection": "full comparison", "hash": "blake3"}))
+    silent = {**said, "id": "r-00000002", "report": "{}"}
+    odd = {**said, "id": "r-00000003", "report": '{"change_detection":"by magic"}'}
+    old_home(home, monkeypatch, 3, ("runs", said), ("runs", silent), ("runs", odd))
+    with JobWriter.open(home) as writer:
+        runs = writer.runs(JOB.id)
+    assert [run.reading for run in runs] == [Reading(ChangeDetection.FULL), Reading(), Reading()]
+    assert runs[0].report == {"hash": "blake3"}
 
 
 def test_a_migration_that_fails_leaves_the_home_as_it_was(home, monkeypatch):

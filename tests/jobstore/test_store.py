@@ -9,9 +9,11 @@ import pytest
 
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.errors import SmcError
+from smc_tui.model.instants import Reading
 from smc_tui.model.lifecycle import Phase, SourceState, State, Status
 from smc_tui.model.things import PIN, Counters, Fault, ResourceState, Wish
 from tests.model.samples import IMAGE, JOB, NOW, RESOURCE, RUN, SOURCE, job_in
+from tests.model.test_instants import SAID
 
 
 def test_everything_comes_back_as_it_was(store, writer):
@@ -34,6 +36,7 @@ def test_everything_comes_back_as_it_was(store, writer):
         ended=NOW,
         counters=Counters(1, 2, 3, 4, 5, 6),
         published=True,
+        reading=Reading.of(SAID),
         fault=fault,
         seconds=1.5,
     )

@@ -79,6 +79,7 @@ def test_a_run():
     names = ("total", "compared", "changed", "sent", "wire", "stored")
     assert [document[f"bytes_{name}"] for name in names] == [10, 9, 8, 7, 6, 5]
     assert document["hash"] == "blake3"
+    assert (document["change_detection"], document["instant"]) == (None, None)
     published = documents.run_document(replace(run, published=True, ended=NOW))
     assert published["image_id"] == RUN.image_id
 

@@ -8,11 +8,14 @@ from dataclasses import replace
 import pytest
 
 from smc_tui.model.history import action_words, fact_words, result_words
+from smc_tui.model.instants import Reading
 from smc_tui.model.lifecycle import State, Status
 from smc_tui.model.report import DELETED, Known, last_facts, report
+from smc_tui.model.reportpage import report_sections
 from smc_tui.model.things import Counters, Event, Fault
 from smc_tui.model.units import MIB
 from tests.model.samples import IMAGE, JOB, NOW, RUN, SOURCE, job_in
+from tests.model.test_instants import SAID
 
 DONE = replace(
     RUN, ended=NOW + 60, seconds=50.0, published=True,
@@ -63,6 +66,16 @@ def test_the_report_adds_up_what_the_runs_did():
     assert made["drill"] == {"result": "Passed", "items": []}
     assert [run["id"] for run in made["runs"]] == [DONE.id, "r-2"]
     json.dumps(made)
+
+
+def test_the_report_says_how_the_runs_read_their_disks():
+    read = replace(DONE, reading=Reading.of(SAID))
+    made = report(Known(JOB.id, JOB.name, JOB), SOURCE, [read, FAILED], [IMAGE], NOW)
+    (runs,) = (part for part in report_sections(made, []) if part.title == "Runs")
+    rows = [dict(zip(runs.columns, row, strict=True)) for row in runs.rows]
+    assert [row["Changes found by"] for row in rows] == ["trace", "-"]
+    assert rows[0]["Instant"].startswith("frozen 0.09 s")
+    assert rows[1]["Instant"] == "-"
 
 
 def test_the_report_of_a_job_that_is_gone_has_what_it_was():

@@ -19,8 +19,10 @@ RUNS = (
     Column("took", "Took", 8, right=True),
     Column("compared", "Compared", 9, 5, right=True),
     Column("sent", "Sent", 9, 1, right=True),
+    Column("found", "Found by", 15, 7),
+    Column("frozen", "Frozen", 7, 6, right=True),
     Column("result", "Result", 10, grows=True),
-    Column("image", "Image", 24, 6, grows=True),
+    Column("image", "Image", 24, 8, grows=True),
     Column("verified", "Verified", 8, 2),
 )
 
@@ -54,6 +56,8 @@ def run_row(number: int, run: Run, image: Image | None, ahead: float = 0.0) -> R
             Cell(duration_text(run.seconds)),
             Cell(bytes_text(counters.compared)) if counters.compared else NOTHING,
             Cell(bytes_text(counters.sent)) if counters.compared else NOTHING,
+            Cell(str(run.reading.detection)) if run.reading.detection else NOTHING,
+            Cell(run.reading.frozen) if run.reading.frozen else NOTHING,
             result(run),
             (Cell(run.image_name) if image else Cell("gone", Tone.DIM))
             if run.published

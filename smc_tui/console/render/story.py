@@ -154,6 +154,10 @@ def _last(run: Run | None) -> Line:
         return (Cell(f" {run.kind} run since {when}: {done}", Tone.BUSY),)
     if run.fault is not None:
         return (Cell(f" {run.kind} run {when} failed after {took}: {run.fault.code}", Tone.BAD),)
+    if run.reading.detection is not None:
+        done += f", {run.reading.detection}"
+    if run.reading.frozen:
+        done += f", frozen {run.reading.frozen}"
     return (Cell(f" last run {when}, {run.kind}, {took}: {done}"),)
 
 
