@@ -17,7 +17,7 @@ from smc_tui.model.geometry import PAGE
 from smc_tui.model.units import printable
 from smc_tui.source import live
 from smc_tui.source.client import AgentClient, OpenDisk
-from smc_tui.source.protocol import PAGES_IN_FRAME, malformed, parse_json
+from smc_tui.source.protocol import FREE_IN_FRAME, PAGES_IN_FRAME, malformed, parse_json
 
 #: The kernel's buffer for a source's record, all processors together.
 BUFFER_KB = 64 << 10
@@ -109,6 +109,7 @@ class LiveClient:
 
     Attributes:
         events: how many writes the source has seen since the record was opened.
+        fill: how full the kernel's buffer was when it was opened, 0 to 1.
     """
 
     def __init__(self, client: AgentClient, disks: list[OpenDisk]) -> None:
@@ -116,6 +117,7 @@ class LiveClient:
         self._client = client
         self._sizes = {disk.index: -(-disk.size // PAGE) for disk in disks}
         self.events = 0
+        self.fill = 0.0
         for part in live.PARTS:
             client.send_part(f"{live.__name__}.{part}", zlib.compress(live.text_of(part), 9))
 
@@ -144,19 +146,42 @@ class LiveClient:
             Doubtful: writes cannot be recorded, or some have been lost.
         """
         asked = {"name": name, "family": family, "go_on": go_on, "buffer_kb": BUFFER_KB}
-        return bool(self._ask({"do": "trace", **asked}).get("found"))
+        said = self._ask({"do": "trace", **asked})
+        self.fill = min(1.0, max(0.0, float(said.get("fill") or 0.0)))
+        return bool(said.get("found"))
 
     def free(self, disk: int) -> list[tuple[int, int]]:
         """Return the pages, as (first, end), that no mounted file system of a disk uses."""
-        found: list[tuple[int, int]] = []
+        return self._pairs({"do": "free", "disk": disk}).get(disk, [])
+
+    def mark(self, disk: int, pairs: list[tuple[int, int]]) -> None:
+        """Have pages counted as written, as an earlier visit was told that they were."""
+        for at in range(0, len(pairs), FREE_IN_FRAME):
+            self._ask({"do": "mark", "disk": disk, "pairs": pairs[at : at + FREE_IN_FRAME]})
+
+    def hand_over(self) -> dict[int, list[tuple[int, int]]]:
+        """Return the pages that were written, by disk; the source forgets them.
+
+        Raises:
+            Doubtful: the record is no longer whole.
+        """
+        return self._pairs({"do": "hand_over"})
+
+    def _pairs(self, request: dict[str, Any]) -> dict[int, list[tuple[int, int]]]:
+        found: dict[int, list[tuple[int, int]]] = {}
 
         def take(body: memoryview) -> None:
+            if len(body) < _FREE.size or (len(body) - _FREE.size) % _FREE_ROW.size:
+                raise malformed("runs of pages cut short")
+            (disk,) = _FREE.unpack_from(body)
+            if disk not in self._sizes:
+                raise malformed(f"pages of disk {disk}")
             for first, end in _FREE_ROW.iter_unpack(body[_FREE.size :]):
                 if not 0 <= first < end <= self._sizes[disk]:
-                    raise malformed("free pages past the end of the disk")
-                found.append((first, end))
+                    raise malformed("pages past the end of the disk")
+                found.setdefault(disk, []).append((first, end))
 
-        self._ask({"do": "free", "disk": disk}, free=take)
+        self._ask(request, free=take)
         return found
 
     def take(self, hand: Take, *, most: int, level: int, flush: bool = False) -> tuple[int, int]:

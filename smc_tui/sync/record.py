@@ -10,7 +10,8 @@ since. Two conclusions are drawn from it:
 
 Marks leave the kernel when they are taken. Should a run end between that and its image,
 they are nowhere any more; so ``whole`` is put out, durably, before the first of them is
-taken, and set again only with the image that accounts for all of them. A crash at any
+taken, and set again only with the image that accounts for all of them, or, after a visit
+between two runs (``visit``), with the pages themselves. A crash at any
 point leaves a file that says less than is true, never more. A file that is damaged, or
 of another version, says nothing.
 """
@@ -28,6 +29,8 @@ from smc_tui.source.client import OpenDisk
 
 _FILE = "record.json"
 _VERSION = 1
+#: Pairs that are kept a disk: some megabytes of text.
+_MOST = 200_000
 _NAME = re.compile(r"[a-z0-9-]{1,80}")
 
 
@@ -40,7 +43,9 @@ class Record:
         consistency: that image's.
         states: of the disks at its instant, by index.
         name: the kernel's record of writes since then; empty: there is none.
-        whole: no mark of it was taken that the image does not account for.
+        whole: no mark of it was taken that is not accounted for by the image, or here.
+        written: pages that visits were told were written since the image, by disk index,
+            as sorted pairs (first, end).
     """
 
     image: str = ""
@@ -48,6 +53,7 @@ class Record:
     states: dict[str, list[Any]] = field(default_factory=dict)
     name: str = ""
     whole: bool = False
+    written: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, staging: Path) -> Record:
@@ -56,7 +62,11 @@ class Record:
             said = json.loads((staging / _FILE).read_bytes())
             if said.pop("version") != _VERSION or not isinstance(said["states"], dict):
                 return cls()
-            found = cls(**said)
+            written = {
+                index: [(int(first), int(end)) for first, end in pairs]
+                for index, pairs in said.pop("written").items()
+            }
+            found = cls(**said, written=written)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return cls()
         return found if not found.name or _NAME.fullmatch(found.name) else cls()
@@ -73,6 +83,13 @@ class Record:
     def opened(self, name: str) -> Record:
         """Return it as it must be durable before marks are taken under a name."""
         return replace(self, name=name, whole=False)
+
+    def with_written(self, pages: dict[int, list[tuple[int, int]]]) -> Record:
+        """Return it with more pages that were written, whole again."""
+        written = dict(self.written)
+        for disk, pairs in pages.items():
+            written[str(disk)] = merged([*written.get(str(disk), []), *pairs])
+        return replace(self, written=written, whole=True)
 
     def unwritten(self, disk: OpenDisk) -> bool:
         """Tell whether nothing was written to a disk since the image."""
@@ -96,3 +113,22 @@ class Record:
             if before[:1] != disk.state[:1]:
                 return f"{disk.path} has another size than at the last image"
         return ""
+
+
+def merged(pairs: list[tuple[int, int]], most: int = _MOST) -> list[tuple[int, int]]:
+    """Return pairs (first, end) sorted and disjoint, no more than ``most`` of them.
+
+    Where there would be more, those that lie near each other become one: pages between
+    them are then read without need.
+    """
+    gap = 0
+    while True:
+        joined: list[tuple[int, int]] = []
+        for first, end in sorted(pairs):
+            if joined and first <= joined[-1][1] + gap:
+                joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+            else:
+                joined.append((first, end))
+        if len(joined) <= most:
+            return joined
+        gap = gap * 4 + 4

@@ -27,7 +27,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from smc_tui.images import NO_CHUNKS, ZERO_NAMES
@@ -183,6 +183,8 @@ class Watch:
         try:
             if not doubt:
                 if self._begin_record(live, self._record.name, go_on=True):
+                    for disk, pairs in self._record.written.items():
+                        live.mark(int(disk), pairs)
                     self.finding.detection = TRACE
                     return
                 doubt = "the record of writes is gone from the source"
@@ -430,7 +432,7 @@ class Watch:
         elif self._record.name and not self._description.continues:
             LiveClient(self._client, self._disks).forget(self._family)
         if self.finding.detection == NOTHING:
-            kept = Record(image, consistency, states, self._record.name, self._record.whole)
+            kept = replace(self._record, image=image)
         else:
             kept = Record(image, consistency, states, self._name if keep else "", keep)
         kept.save(self._description.staging)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ class Job:
     paths: list[Path]
     ssh: dict[str, Any] | None = None
     job: str = "j-00000001"
+    #: Its own: what a source's jobs leave in the kernel is known by it.
+    source: str = field(default_factory=lambda: f"s-{secrets.token_hex(4)}")
     count: int = 0
     disks: list[dict[str, Any]] = field(default_factory=list)
 
@@ -34,7 +37,7 @@ class Job:
                 "ssh": self.ssh,
                 "disks": [str(path) for path in self.paths],
                 "known_hosts": str(self.home / "known_hosts"),
-                "alias": "s-00000001",
+                "alias": self.source,
                 "accept_key": accept_key,
             }
         )
@@ -54,9 +57,9 @@ class Job:
             "image_name": f"image-{self.count}",
             "kind": "Full",
             "source": {
-                "id": "s-00000001",
+                "id": self.source,
                 "name": "source",
-                "ssh": self.ssh and {**self.ssh, "alias": "s-00000001"},
+                "ssh": self.ssh and {**self.ssh, "alias": self.source},
                 "disks": self.disks,
             },
             "limit_mbit": 0,

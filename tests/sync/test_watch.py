@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -78,7 +76,7 @@ class Server:
         return json.loads((self.job.home / "staging" / self.job.job / "record.json").read_bytes())
 
     def instances(self) -> list[Path]:
-        return list(INSTANCES.glob("smc-s-00000001-*"))
+        return list(INSTANCES.glob(f"smc-{self.job.source}-*"))
 
 
 def contents(file: Path) -> dict[str, bytes]:
@@ -422,16 +420,66 @@ def test_without_mounts_nothing_is_recorded(tmp_path):
         assert image_equals(job, "m-00000003", 0, file)
 
 
+def order(server: Server, do: str) -> dict:
+    """Have a worker do something else than a run; return what it says."""
+    return server.job.result(do=do)
+
+
 def test_what_a_job_left_is_taken_away(server):
     server.job.result()
     assert server.instances()
-    order = {**server.job.description(), "do": "tidy"}
-    done = subprocess.run(
-        [sys.executable, "-m", "smc_tui.sync"],
-        input=json.dumps(order) + "\n",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(done.stdout)["kind"] == "result"
+    assert order(server, "tidy")["kind"] == "result"
     assert server.instances() == []
+
+
+def test_a_visit_brings_home_what_was_written_and_the_next_run_reads_it(server, tmp_path):
+    server.job.result()
+    first = server.write("first", 2 * MIB)
+    told = order(server, "visit")
+    assert told["kept"]
+    assert told["pages"] >= 512
+    assert 0 < told["fill"] < 0.5
+    assert server.record()["whole"]
+    (instance,) = server.instances()
+    second = server.write("second", MIB)
+    assert order(server, "visit")["pages"] >= 256
+    third = server.write("third", MIB)
+    result = server.job.result()
+    assert result["change_detection"] == "trace"
+    assert server.instances() == [instance]
+    files = server.files(result["image"]["id"], tmp_path / "out")
+    assert (files["first"], files["second"], files["third"]) == (first, second, third)
+    assert server.record()["written"] == {}
+
+
+def test_a_visit_in_time_saves_a_record_that_would_run_over(server):
+    server.job.result()
+    (instance,) = server.instances()
+    (instance / "buffer_size_kb").write_text("8")
+    for _ in range(6):
+        server.write("some", 20_000)
+        assert order(server, "visit")["kept"]
+    assert server.job.result()["change_detection"] == "trace"
+
+
+def test_a_visit_that_finds_the_record_run_over_says_so(server):
+    server.job.result()
+    overrun(server)
+    told = order(server, "visit")
+    assert not told["kept"]
+    assert "the kernel" in told["reason"]
+    assert not server.record()["whole"]
+    assert order(server, "visit")["reason"] == "there is nothing to be visited"
+    assert server.job.result()["change_detection"] == "full comparison"
+
+
+def test_a_visit_that_is_killed_costs_a_full_comparison_and_no_more(server, tmp_path):
+    server.job.result()
+    kept = server.write("kept", MIB)
+    record = server.record()
+    assert order(server, "visit")["kept"]
+    # As it would be had it been killed between taking the marks and writing them down.
+    write_record(server, {**record, "whole": False})
+    result = server.job.result()
+    assert result["change_detection"] == "full comparison"
+    assert server.files(result["image"]["id"], tmp_path / "out")["kept"] == kept

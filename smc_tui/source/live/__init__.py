@@ -12,6 +12,8 @@ is answered by data frames and then ``l`` (JSON); the other side is ``liveclient
     free     m frames: pages that no file system uses
     take     g frames: the pages written since they were last read
     freeze   g frames: the same, read while every file system was frozen
+    mark     pages that an earlier visit was told of
+    hand_over  m frames: which pages were written; they are not read
     settle   keep the record in the kernel for the next agent, or end it
 
 Why the pages are enough. The record is on before the first segment is read. A page is

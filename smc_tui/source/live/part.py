@@ -44,7 +44,9 @@ class Live:
             "survey": self.survey,
             "trace": self.record,
             "free": self.free,
+            "mark": self.mark,
             "take": self.take,
+            "hand_over": self.hand_over,
             "freeze": self.freeze,
             "settle": self.settle,
             "forget": self.forget,
@@ -95,10 +97,11 @@ class Live:
             found = False
         if not found:
             self.trace.begin(asked["buffer_kb"])
+        fill = self.trace.fill()
         self.trace.open()
         self.trace.drain()
         marked = {str(index): runs.count() for index, runs in self.trace.marks.items()}
-        return {"found": found, "marked": marked, "events": self.trace.events}
+        return {"found": found, "marked": marked, "events": self.trace.events, "fill": fill}
 
     def forget(self, asked, but=None):
         """End all records whose names begin so, whoever left them."""
@@ -123,12 +126,33 @@ class Live:
                     runs.add([(first, end)] if first < end else [])
             except OSError:
                 continue  # a file system that does not tell
-            pairs = runs.take()
-            sent += sum(end - first for first, end in pairs)
-            for at in range(0, len(pairs), MAP_ROWS):
-                rows = [struct.pack("<QQ", *pair) for pair in pairs[at : at + MAP_ROWS]]
-                self.agent.channel.write(b"m", struct.pack("<H", asked["disk"]), *rows)
+            sent += self.send_pairs(asked["disk"], runs.take())
         return {"pages": sent}
+
+    def send_pairs(self, index, pairs):
+        """Send which pages, not what is in them; return how many they are."""
+        for at in range(0, len(pairs), MAP_ROWS):
+            rows = b"".join(struct.pack("<QQ", *pair) for pair in pairs[at : at + MAP_ROWS])
+            self.agent.channel.write(b"m", struct.pack("<H", index), rows)
+        return sum(end - first for first, end in pairs)
+
+    # Marks
+
+    def mark(self, asked):
+        """Mark pages as written: they were, as an earlier visit was told."""
+        runs, pages = self.trace.marks[asked["disk"]], self.trace.places[asked["disk"]].pages
+        with self.trace.lock:
+            runs.add([(first, min(end, pages)) for first, end in asked["pairs"] if first < pages])
+        return {}
+
+    def hand_over(self, _asked):
+        """Send all marks; what is written from now on stays in the kernel."""
+        with self.trace.lock:
+            self.trace.drain()
+            self.trace.close()
+            taken = {index: runs.take() for index, runs in self.trace.marks.items()}
+        pages = sum(self.send_pairs(index, pairs) for index, pairs in taken.items())
+        return {"pages": pages, "events": self.trace.events}
 
     # Pages
 

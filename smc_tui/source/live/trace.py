@@ -97,6 +97,16 @@ class Trace:
                 write_text(folder + "/enable", "1")
         write_text(self.path + "/tracing_on", "1")
 
+    def fill(self):
+        """Return how full the kernel's buffer is, as a share of the fullest processor's."""
+        size = int(read_text(self.path + "/buffer_size_kb").split()[0]) * 1024
+        most = 0
+        for path in glob.glob(glob.escape(self.path) + "/per_cpu/cpu*/stats"):
+            for line in read_text(path).split("\n"):
+                name, _, value = line.partition(":")
+                most = max(most, int(value) if name == "bytes" else 0)
+        return most / size
+
     def open(self):
         """Begin to read the record, in a thread of its own."""
         self.pipe = os.open(self.path + "/trace_pipe", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
