@@ -155,6 +155,7 @@ class Engine:
             jobs = self._store.jobs()
             for job in jobs:
                 self._attend(job)
+                self._keeper.visits.attend(job)
             self._collecting.attend()
             self._save_clock()
             self._pause = RETRY_FIRST
@@ -171,9 +172,10 @@ class Engine:
             (at for job in self._store.jobs() if (at := schedule.next_instant(job)) is not None),
             default=None,
         )
+        longest = min(LONGEST_WAIT, self._keeper.visits.seconds())
         if nearest is None:
-            return LONGEST_WAIT
-        return min(LONGEST_WAIT, self._context.clock.seconds_until(nearest))
+            return longest
+        return min(longest, self._context.clock.seconds_until(nearest))
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -256,6 +258,7 @@ class Engine:
         self._runs.leave(patience.leave)
         self._drills.leave(patience.leave)
         self._works.leave(patience.leave)
+        self._keeper.visits.leave(patience.leave)
         loop = asyncio.get_running_loop()
         limit = loop.time() + patience.leave + 2 * patience.term
         # Again and again: what ends may be followed by what takes note of its end.

@@ -19,7 +19,7 @@ from typing import Any
 from smc_tui.engine.context import Context, in_thread
 from smc_tui.engine.holdings import Holdings
 from smc_tui.engine.ledger import ENGINE, Ledger
-from smc_tui.engine.tidying import Tidying
+from smc_tui.engine.visits import Visits
 from smc_tui.jobstore.home import Home
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Consistency, ImageState, Status
@@ -141,13 +141,17 @@ def _pass_lock(path: Path) -> None:
 
 
 class Keeper:
-    """Retention, removal of images, release of what jobs held."""
+    """Retention, removal of images, release of what jobs held.
+
+    Attributes:
+        visits: words with sources, the last of which says that a job is over.
+    """
 
     def __init__(self, context: Context, ledger: Ledger) -> None:
         self._context = context
         self._ledger = ledger
         self._holdings = Holdings(ledger)
-        self._tidying = Tidying(context, ledger)
+        self.visits = Visits(context, ledger)
         self._store = context.store
 
     # Images
@@ -255,7 +259,7 @@ class Keeper:
         the table as Releasing, and the engine's next start tries again.
         """
         staging = self._context.home.job_staging(resource.job_id)
-        self._tidying.begin(resource.job_id, self._aside(resource))
+        self.visits.tidy(resource.job_id, self._aside(resource))
         try:
             await in_thread(remove_tree, self._aside(resource))
             if self._owns_folder(resource) and staging.exists():

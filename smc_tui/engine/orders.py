@@ -48,6 +48,21 @@ def drill(context: Context, job: Job, source: Source) -> Document:
     }
 
 
+def visit(context: Context, job: Job, source: Source) -> Document:
+    """Return what a worker is told that asks a source what was written since the last run."""
+    return {
+        "do": "visit",
+        "home": str(context.home.path),
+        "job": job.id,
+        "source": _source(source),
+        # What only a run has: none is made.
+        **dict.fromkeys(("run", "image", "image_name", "kind", "created"), ""),
+        "limit_mbit": job.settings.limit_mbit,
+        "compression": 0,
+        "link_bps": source.link_bps,
+    }
+
+
 def tidying(source: Source, home: Path) -> Document:
     """Return what a worker is told that takes away what a job left on its source."""
     return {"do": "tidy", "home": str(home), "source": _source(source)}

@@ -127,6 +127,10 @@ class Config:
         "engine.syncs_at_once", 4, _count(1, 64), _whole(1, 64),
         "How many synchronisations run at once; others wait in a queue.",
     )  # fmt: skip
+    visit_every: int = _option(
+        "sync.visit_every", 600, _count(0, 86_400), _whole(0, 86_400),
+        "Seconds after which a waiting job's source is asked what was written; 0: not at all.",
+    )  # fmt: skip
     retry_attempts: int = _option(
         "retry.attempts", 6, _count(0, 100), _whole(0, 100),
         "How often a run tries to get a lost link back, without progress, before it fails.",

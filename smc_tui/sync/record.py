@@ -101,8 +101,6 @@ class Record:
             return "there is no image yet"
         if not self.name:
             return "writes were not recorded since the last image"
-        if not self.whole:
-            return "an earlier run ended before its image was made"
         for disk in disks:
             # The last two of a state: the start of the system, and the device (``agent.py``).
             before = self.states.get(str(disk.index), [])
@@ -112,7 +110,7 @@ class Record:
                 return f"{disk.path} was replaced since the last image"
             if before[:1] != disk.state[:1]:
                 return f"{disk.path} has another size than at the last image"
-        return ""
+        return "" if self.whole else "an earlier run ended before its image was made"
 
 
 def merged(pairs: list[tuple[int, int]], most: int = _MOST) -> list[tuple[int, int]]:

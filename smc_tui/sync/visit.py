@@ -42,35 +42,36 @@ def _visited(description: RunDescription, connection: Connection) -> dict[str, A
     """Fetch the marks.
 
     Returns:
-        ``kept``: whether there is one that the next run can believe; ``reason``: why not;
+        ``kept``: whether there is one that the next run can believe; ``reason``: why not,
+        and ``lost`` whether there was one until now;
         ``fill``: how full the kernel's buffer was, 0 to 1; ``pages``: how many came.
     """
     with _alone(description) as free:
         record = Record.load(description.staging)
         if not free or not record.name or not record.whole:
-            return _said(False, "there is nothing to be visited")
+            return {"kept": False, "lost": False, "reason": "there is nothing to be visited"}
         client, disks = connection.ready()
         doubt = record.doubt(disks)
-        if doubt:
-            return _said(False, doubt)
-        live = LiveClient(client, disks)
         record.opened(record.name).save(description.staging)
+        if doubt:
+            return _lost(doubt)
+        live = LiveClient(client, disks)
         try:
             family = family_of(description.source_id)
             if not live.record(record.name, family, go_on=True):
                 live.settle(keep=False)
-                return _said(False, "the record of writes is gone from the source")
+                return _lost("the record of writes is gone from the source")
             pages = live.hand_over()
         except Doubtful as why:
-            return _said(False, str(why))
+            return _lost(str(why))
         record.with_written(pages).save(description.staging)
         live.settle(keep=True)
         count = sum(end - first for pairs in pages.values() for first, end in pairs)
-        return {**_said(True, ""), "fill": live.fill, "pages": count}
+        return {"kept": True, "lost": False, "fill": live.fill, "pages": count}
 
 
-def _said(kept: bool, reason: str) -> dict[str, Any]:
-    return {"kept": kept, "reason": reason, "fill": 0.0, "pages": 0}
+def _lost(why: str) -> dict[str, Any]:
+    return {"kept": False, "lost": True, "reason": why}
 
 
 @contextmanager

@@ -23,6 +23,7 @@ OTHER = {
     "keys": ('{"job.sync" = "ctrl+s", job.pause = "z"}', "job.sync=ctrl+s job.pause=z",
              "job.sync=ctrl+s job.pause=z"),
     "engine.syncs_at_once": ("2", "2", 2),
+    "sync.visit_every": ("60", "60", 60),
     "retry.attempts": ("0", "0", 0),
     "retry.first_pause": ("7", "7", 7),
     "retry.longest_pause": ("1", "1", 1),
