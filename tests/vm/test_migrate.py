@@ -1,0 +1,137 @@
+"""A running server, migrated over SSH by the command line; what was exported boots and is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smc_tui.model.catalogue import ExitCode
+from tests.cli.conftest import ROOT, end_engine
+from tests.vm.guest import Guest
+from tests.vm.rig import Rig
+from tests.vm.tree import LEDGER
+
+pytestmark = pytest.mark.vm
+
+#: What an image is that was taken of a disk while it was written to. With anything but
+#: ``fuzzy`` such an image, too, has to boot and to hold what was committed before it.
+LIVE = "fuzzy"
+
+#: Seconds that a command line may wait for what it asked for.
+PATIENCE = "300"
+
+
+@dataclass(frozen=True)
+class Smc:
+    """The command line as an operator has it: a process, with a home of the test."""
+
+    home: Path
+
+    def __call__(self, *words: str | Path, code: int = 0) -> Any:
+        """Run a command, which must end with a status; return its document."""
+        command = [sys.executable, "-m", "smc_tui", "--home", str(self.home), "--no-input"]
+        done = subprocess.run(
+            [*command, *map(str, words), "--json"],
+            cwd=ROOT,
+            env={**os.environ, "XDG_CONFIG_HOME": str(self.home.parent / "xdg")},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
+        return json.loads(done.stdout)
+
+    def waiting(self, *words: str) -> Any:
+        """Run a command and stay until the engine has done it."""
+        return self(*words, "--wait", "--timeout", PATIENCE)
+
+
+@pytest.fixture
+def smc(tmp_path: Path) -> Iterator[Smc]:
+    """Yield the command line; its engine is ended afterwards."""
+    made = Smc(tmp_path / "home")
+    yield made
+    end_engine(made.home)
+
+
+def test_a_running_server_is_migrated(rig: Rig, image: Path, smc: Smc, tmp_path: Path) -> None:
+    lap = rig.laps.lap
+    with rig.booted(tmp_path, image, "source") as source:
+        with lap("imported"):
+            imported(smc, source)
+        with lap("full image"):
+            job = smc.waiting(
+                "job", "create", "web01", "--name", "mig", "--start", "now", "--drill", "before"
+            )
+        assert (job["status"], job["images"][-1]["consistency"]) == ("Waiting", LIVE)
+        before = rows(source)
+        with lap("image while it writes"):
+            job = smc.waiting("job", "sync", "mig")
+        assert len(rows(source)) > len(before), "the service writes no more"
+        live = job["images"][-1]
+        assert live["consistency"] == LIVE
+        with lap("quiesced"):
+            committed = quiesce(source)
+        with lap("last image"):
+            job = smc.waiting("job", "complete", "mig", "--last-sync", "--yes", "mig")
+    full, _, last = job["runs"]
+    assert (job["status"], job["images"][-1]["consistency"]) == ("Finished", "stopped")
+    assert last["bytes_sent"] * 10 < full["bytes_sent"]
+    holds(rig, smc, tmp_path, job["images"][-1]["id"], committed)
+    if LIVE != "fuzzy":
+        holds(rig, smc, tmp_path, live["id"], before)
+
+
+def imported(smc: Smc, source: Guest) -> None:
+    """Import the server: its key is taken by its fingerprint, and not without."""
+    way = ("--ssh", source.alias, "--ssh-config", source.ssh_config)
+    said = smc("source", "import", "web01", *way, code=ExitCode.FAILED)
+    assert said["error"]["code"] == "HostKey.NotAccepted"
+    assert said["error"]["fingerprint"] == source.fingerprint
+    found = smc("source", "import", "web01", *way, "--accept-key", source.fingerprint)
+    assert [disk["path"] for disk in found["disks"]] == ["/dev/vda"]
+
+
+def rows(server: Guest) -> str:
+    """Return every row that is committed, a line each, in the order they were written."""
+    return server.run(["sqlite3", LEDGER, "select id, at, note from entry order by id"])
+
+
+def quiesce(server: Guest) -> str:
+    """End what writes, lay the root file system to rest, and return the rows it holds."""
+    server.run(["systemctl", "stop", "ledger", "nginx"])
+    committed = rows(server)
+    server.run(["journalctl", "--relinquish-var"])
+    server.run(["mount", "-o", "remount,ro", "/"])
+    return committed
+
+
+def holds(rig: Rig, smc: Smc, folder: Path, image: str, committed: str) -> None:
+    """Export an image, boot it, and compare its database with the rows that were committed."""
+    file = folder / f"{image}.raw"
+    with rig.laps.lap("exported"):
+        smc("image", "export", image, file)
+    with rig.booted(folder, file, f"target-{image}") as target:
+        assert target.run(["sqlite3", LEDGER, "pragma integrity_check"]) == "ok\n"
+        # The service writes there again, after the rows that came with the image.
+        found = rows(target)
+        assert found.startswith(committed)
+        assert len(committed.splitlines()) > 10
+        target.run(["python3", "-c", FETCH])
+        target.power_off()
+
+
+#: nginx serves its page, over there as it did here.
+FETCH = """\
+import urllib.request
+assert urllib.request.urlopen("http://127.0.0.1/", timeout=60).status == 200
+"""
