@@ -23,7 +23,7 @@ __all__ = ["Guest", "build", "overlay"]
 
 QEMU = "qemu-system-x86_64"
 #: Seconds. A guest without hardware's help boots in some 40 on two cores that nobody else wants.
-BOOT, COMMAND, SHUTDOWN, ATTACH = 240.0, 120.0, 90.0, 20.0
+BOOT, COMMAND, SHUTDOWN, ATTACH = 240.0, 120.0, 90.0, 60.0
 _PANIC = b"Kernel panic"
 
 
@@ -159,13 +159,13 @@ class Guest:
         try:
             for line in self._lines.values():
                 line.accept(ATTACH)
-        except TimeoutError:
+            self._qmp = Talk(self._lines["qmp"])
+            self._qmp.receive(ATTACH)
+        except (TimeoutError, EOFError, ConnectionError):
             raise AssertionError(f"QEMU does not start: {said.read_text()}") from None
         self._listening = threading.Thread(target=self._listen, daemon=True)
         self._listening.start()
-        self._qmp = Talk(self._lines["qmp"])
         self._agent = Talk(self._lines["agent"])
-        self._qmp.receive(ATTACH)
         self.qmp("qmp_capabilities")
 
     def wait_until_up(self, seconds: float = BOOT) -> None:
