@@ -23,7 +23,7 @@ pytestmark = pytest.mark.vm
 
 #: What an image is that was taken of a disk while it was written to. With anything but
 #: ``fuzzy`` such an image, too, has to boot and to hold what was committed before it.
-LIVE = "fuzzy"
+LIVE = "frozen"
 
 #: Seconds that a command line may wait for what it asked for.
 PATIENCE = "300"
