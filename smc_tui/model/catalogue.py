@@ -116,6 +116,15 @@ CATALOGUE: dict[str, Entry] = {
         "another disk is found in the place of the imported one",
         "if the disk was replaced on purpose, import it as a new source",
     ),
+    # The cutover
+    "Cutover.NoSystemd": _run(
+        "the source has no systemd that could stop its services",
+        "stop the services there by hand, then: smc-tui job complete NAME --last-sync",
+    ),
+    "Cutover.ServicesUnknown": _run(
+        "the source does not say which services it has",
+        "try `systemctl list-units` there, then do it again",
+    ),
     # The destination
     "Destination.Full": _run(
         "no room is left where the images are kept", "free space or remove images, then retry"
@@ -125,6 +134,13 @@ CATALOGUE: dict[str, Entry] = {
         "check the file system and the kernel log of this host, then retry",
     ),
     # What a person chose
+    "InvalidParameter.Units": _usage(
+        "these are no services that can be stopped",
+        "name units or patterns such as 'nginx.service,ledger*'; see systemctl list-units there",
+    ),
+    "InvalidParameter.Budget": _usage(
+        "this is no downtime that can be allowed", "write a duration of 10s to 7d, such as 10m"
+    ),
     "InvalidParameter.Name": _usage(
         "the name is not allowed",
         "use 2 to 128 characters: a letter, then letters, digits, '_', ':' or '-'",

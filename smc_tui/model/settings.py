@@ -44,6 +44,16 @@ AUTO = "auto"
 TAGS = 20
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/=+@-]{0,127}", re.ASCII)
 
+#: How many services may be named for a cutover, and how a unit's name or pattern looks:
+#: nothing that systemctl could take for an option, nothing that a shell would look at twice.
+UNITS = 64
+UNIT_KINDS = (".service", ".socket", ".timer", ".path")
+_UNIT = re.compile(r"[A-Za-z0-9_*?][A-Za-z0-9:_.@*?-]{0,254}", re.ASCII)
+_OTHER_KINDS = (
+    ".target", ".mount", ".automount", ".swap", ".slice", ".scope", ".device", ".snapshot"
+)  # fmt: skip
+BUDGET = (10, 7 * DAY)
+
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_:-]*", re.ASCII)
 _LOOKS_LIKE_ID = re.compile(r"[a-z]-[0-9a-f]{8}")
 
@@ -182,6 +192,51 @@ def tags(value: Any) -> tuple[str, ...]:
     if len(set(value)) > TAGS:
         raise SmcError("InvalidParameter.Tag", f"{len(set(value))} tags; {TAGS} are allowed")
     return tuple(sorted(set(value)))
+
+
+def units(value: Any) -> tuple[str, ...]:
+    """Check the services that a cutover stops: a list, or a text with commas or blanks.
+
+    Returned in the order given, each once. A pattern (``*``, ``?``) must say something: one
+    that is little more than an asterisk would stop the whole server.
+
+    Raises:
+        SmcError: InvalidParameter.Units.
+    """
+    given = re.split(r"[,\s]+", value.strip(" ,")) if isinstance(value, str) else value
+    if not isinstance(given, list | tuple) or not given or not all(given):
+        raise SmcError("InvalidParameter.Units", "no unit was named")
+    for unit in given:
+        if not isinstance(unit, str) or not _UNIT.fullmatch(unit):
+            raise SmcError(
+                "InvalidParameter.Units",
+                f"{_short(str(unit))} is no unit such as nginx.service, and no pattern",
+            )
+        if unit.endswith(_OTHER_KINDS):
+            raise SmcError(
+                "InvalidParameter.Units",
+                f"{unit} is none of the kinds that are stopped: {', '.join(UNIT_KINDS)}",
+            )
+        stem = unit.removesuffix(next((k for k in UNIT_KINDS if unit.endswith(k)), ""))
+        if wild(unit) and sum(each.isalnum() for each in stem) < 2:
+            raise SmcError("InvalidParameter.Units", f"{unit} matches far too much")
+    if len(set(given)) > UNITS:
+        raise SmcError("InvalidParameter.Units", f"{len(set(given))} units; {UNITS} are allowed")
+    return tuple(dict.fromkeys(given))
+
+
+def wild(unit: str) -> bool:
+    """Tell whether this is a pattern for units rather than the name of one."""
+    return "*" in unit or "?" in unit
+
+
+def budget(value: Any) -> int:
+    """Check the downtime that a cutover may take: seconds, or a text such as ``10m``.
+
+    Raises:
+        SmcError: InvalidParameter.Budget.
+    """
+    return _duration(value, BUDGET, "InvalidParameter.Budget", "the budget")
 
 
 def start_at(value: Any, now: float) -> float:
