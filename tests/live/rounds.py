@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
+import signal
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -78,11 +81,23 @@ class Images:
         self.witness.take()  # what was before is not of this image
         begun = time.monotonic()
         with self.holding():
-            result = job.result(**self.wishes)
+            result = self._result(job)
         seconds = time.monotonic() - begun
         windows = self.witness.take()
         window = windows[-1] if windows else None
         return Taken(self._files(job, result["image"]["id"]), result, window, begun, seconds)
+
+    def _result(self, job: Job) -> dict[str, Any]:
+        """Do a run; if this is given up meanwhile, nothing of the run goes on."""
+        run = job.start(**self.wishes)
+        try:
+            result = run.last()
+        except BaseException:
+            os.killpg(run.process.pid, signal.SIGKILL)
+            run.process.wait()
+            raise
+        assert result.get("kind") == "result", (result, (job.home / "log").read_text())
+        return result
 
     def _files(self, job: Job, image: str) -> list[Path]:
         """Hand the disks of an image out, in place of those of the last one."""
@@ -106,6 +121,18 @@ class Images:
         if self._job is not None:
             shutil.rmtree(self._job.home)
             self._job = None
+
+
+def claims(taken: Taken) -> list[str]:
+    """Return where what the run says of the freeze is not what the kernel saw of it."""
+    said = taken.instant.get("frozen_seconds")
+    if taken.consistency != "frozen":
+        return []
+    if taken.window is None or said is None:
+        return [f"frozen, it says, for {said} s; the kernel saw {taken.window}"]
+    if abs(taken.window.seconds - said) > 0.05 + 0.2 * said:
+        return [f"frozen for {said:.3f} s, it says; the kernel saw {taken.window.seconds:.3f} s"]
+    return []
 
 
 @dataclass(frozen=True)
@@ -139,6 +166,10 @@ class Record:
         """How many images had any."""
         return sum(bool(round.verdict.findings) for round in self.rounds)
 
+    def consistencies(self) -> dict[str, int]:
+        """Return how many images are said to be what."""
+        return dict(Counter(round.taken.consistency for round in self.rounds))
+
     def frozen_ms(self) -> list[float]:
         """Return the milliseconds frozen, as the kernel saw them, of each round that was."""
         windows = (round.taken.window for round in self.rounds)
@@ -155,6 +186,7 @@ class Record:
         took = [round.taken.seconds for round in self.rounds]
         words = [
             f"{self.name}: {len(self.rounds)} rounds, {self.refused} refused",
+            ", ".join(f"{count} {word}" for word, count in self.consistencies().items()),
             f"frozen ms {spread(self.frozen_ms())}",
             f"run s {spread(took)}",
             f"{self.total('events')} events, {self.total('pages')} pages",
@@ -202,6 +234,7 @@ def drive(
         taken = take()
         bases = {each.place: Base(each.log, taken.window, taken.begun) for each in writers}
         verdict = Verdict()
+        verdict.find("claims", *claims(taken))
         for file, disk in zip(taken.files, disks, strict=True):
             judge(file, disk.filesystems, bases, verdict)
         record.rounds.append(Round(number, taken, verdict))

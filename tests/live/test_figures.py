@@ -7,7 +7,7 @@ import pytest
 from tests.live.checks import Base, Verdict
 from tests.live.freezing import FIFREEZE, FITHAW, Call, Window, calls, windows
 from tests.live.patterns import CHUNK, PAGE, check_files, check_pages, chunk, order, page
-from tests.live.rounds import percentile, spread
+from tests.live.rounds import Taken, claims, percentile, spread
 
 
 def frz(begin):
@@ -126,3 +126,18 @@ def test_a_chunk_that_is_not_of_its_file_is_seen(tmp_path):
     for harmed in (chunk(5, 0) + bytes(CHUNK), chunk(5, 1), chunk(5, 0)[:-1]):
         path.write_bytes(harmed)
         assert len(check_files(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "window", "found"),
+    [
+        (0.1, Window(1.0, 1.1, 1.11), ""),
+        (0.1, Window(1.0, 1.1, 1.4), "the kernel saw 0.400 s"),
+        (0.1, None, "the kernel saw None"),
+        (None, Window(1.0, 1.1, 1.4), "for None s"),
+    ],
+)
+def test_what_a_run_says_of_its_freeze_is_held_to_what_the_kernel_saw(said, window, found):
+    result = {"image": {"consistency": "frozen"}, "instant": {"frozen_seconds": said}}
+    findings = claims(Taken([], result, window, 0.0, 1.0))
+    assert findings == [] if not found else found in findings[0]
