@@ -58,7 +58,8 @@ class Images:
     first runs are among those tried.
 
     Attributes:
-        folder: where homes and files are made.
+        folder: where homes are made.
+        out: where files are handed out to.
         disks: what is imaged, all in one job.
         witness: sees the freezes.
         per_home: images until a new home is begun.
@@ -67,6 +68,7 @@ class Images:
     """
 
     folder: Path
+    out: Path
     disks: list[LiveDisk]
     witness: FreezeWitness
     per_home: int = 25
@@ -101,7 +103,7 @@ class Images:
 
     def _files(self, job: Job, image: str) -> list[Path]:
         """Hand the disks of an image out, in place of those of the last one."""
-        files = [self.folder / f"image{index}.raw" for index in range(len(self.disks))]
+        files = [self.out / f"image{index}.raw" for index in range(len(self.disks))]
         with job.store() as store:
             for index, file in enumerate(files):
                 store.export(image, index, file, overwrite=True)
@@ -240,6 +242,6 @@ def drive(
         record.rounds.append(Round(number, taken, verdict))
         for finding in verdict.findings:
             say(f"{name}: round {number}: {finding}")
-        if number % 25 == 0:
+        if number % 10 == 0:
             say(record.summary())
     return record

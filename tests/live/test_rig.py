@@ -69,7 +69,7 @@ def looked_at(file: Path, disk: LiveDisk, *bases: Base) -> Verdict:
 @pytest.mark.parametrize("kind", KINDS)
 def test_images_of_a_file_system_frozen_throughout_pass(tmp_path, witness, kind):
     with live_disk(tmp_path, kind) as disk, writing(disk.filesystems[0], tmp_path / "log") as all:
-        images = Images(tmp_path, [disk], witness, wishes=FUZZY)
+        images = Images(tmp_path, tmp_path, [disk], witness, wishes=FUZZY)
         images.holding = lambda: frozen(disk.folder)
         record = drive(kind, 4, images.take, [disk], [all])
         assert record.failures == []
@@ -89,7 +89,7 @@ def test_images_of_a_frozen_disk_with_partitions_pass(tmp_path, witness):
     try:
         first, second = disk.filesystems
         with writing(first, tmp_path / "log1") as one, writing(second, tmp_path / "log2") as two:
-            images = Images(tmp_path, [disk], witness, wishes=FUZZY)
+            images = Images(tmp_path, tmp_path, [disk], witness, wishes=FUZZY)
             images.holding = lambda: frozen(first.folder, second.folder)
             record = drive("partitions", 2, images.take, [disk], [one, two])
     finally:
@@ -105,7 +105,7 @@ def test_images_of_a_written_ext4_are_damaged_and_no_journal_helps(tmp_path, wit
     # A small journal comes round within one reading, so that its replay repairs nothing.
     small = live_disk(tmp_path, "ext4", options=("-J", "size=1"))
     with small as disk, writing(disk.filesystems[0], tmp_path / "log"):
-        images = Images(tmp_path, [disk], witness, wishes=FUZZY)
+        images = Images(tmp_path, tmp_path, [disk], witness, wishes=FUZZY)
         refused = beyond_help = rounds = 0
         while rounds < 6 or beyond_help < 2:
             rounds += 1
@@ -121,7 +121,7 @@ def test_images_of_a_written_ext4_are_damaged_and_no_journal_helps(tmp_path, wit
 def test_every_image_of_a_written_disk_is_refused_by_what_the_files_hold(tmp_path, witness, kind):
     """What the checkers let pass when the journal is replayed, the files give away."""
     with live_disk(tmp_path, kind) as disk, writing(disk.filesystems[0], tmp_path / "log"):
-        images = Images(tmp_path, [disk], witness, wishes=FUZZY)
+        images = Images(tmp_path, tmp_path, [disk], witness, wishes=FUZZY)
         for _ in range(3):
             verdict = Verdict()
             (file,) = images.take().files
