@@ -52,6 +52,16 @@ KEEP = setting("--keep", "keep", "1..10", "Maximum of reserved images.")
 LIMIT = setting("--limit", "limit_mbit", "MBIT", "Speed limit on the wire in Mbit/s, 0: none.")
 COMPRESSION = setting("--compression", "compression", "auto|0..10", "Compression of the link.")
 DRILL = setting("--drill", "drill", "before|only|off", "Migration drill before the first run.")
+INSTANT = setting(
+    "--instant", "instant", "auto|freeze|none", "How a server at work gives one instant."
+)
+BEFORE_FREEZE = setting(
+    "--before-freeze", "before_freeze", "CMD", "Program of the source to run before the freeze."
+)
+AFTER_THAW = setting(
+    "--after-thaw", "after_thaw", "CMD", "Program of the source that undoes it, run in any case."
+)
+HOOK_TIMEOUT = setting("--hook-timeout", "hook_timeout", "1..60", "Seconds for each of these.")
 TAG = click.option(
     "--tag", "tags", multiple=True, metavar="T", help="A tag; may be given several times."
 )

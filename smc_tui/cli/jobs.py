@@ -10,10 +10,14 @@ import click
 from smc_tui.cli import pages
 from smc_tui.cli.grammar import action, staying, timeout_option, waiting
 from smc_tui.cli.jobnoun import (
+    AFTER_THAW,
+    BEFORE_FREEZE,
     COMPRESSION,
     DESCRIPTION,
     DRILL,
+    HOOK_TIMEOUT,
     IMAGE_NAME,
+    INSTANT,
     INTERVAL,
     KEEP,
     LIMIT,
@@ -56,6 +60,10 @@ _CONFIGURED = ("interval", "keep", "valid", "limit_mbit", "compression", "drill"
 @LIMIT
 @COMPRESSION
 @DRILL
+@INSTANT
+@BEFORE_FREEZE
+@AFTER_THAW
+@HOOK_TIMEOUT
 @VALID
 @IMAGE_NAME
 @DESCRIPTION
@@ -76,7 +84,8 @@ def create(
 
     A source has one unfinished job at a time. TIME is an instant such as
     2027-01-31T02:00, 10 minutes to 30 days ahead, local unless it names a zone. What
-    is not given is as it was configured (`defaults.*`).
+    is not given is as it was configured (`defaults.*`). CMD is one program with its
+    arguments, no line for a shell; "" is none.
     """
     if once and given["interval"] is not None:
         raise SmcError("InvalidParameter.Combination", "--once and --interval")
@@ -145,6 +154,10 @@ def tag(
 @LIMIT
 @COMPRESSION
 @DRILL
+@INSTANT
+@BEFORE_FREEZE
+@AFTER_THAW
+@HOOK_TIMEOUT
 @VALID
 @IMAGE_NAME
 @DESCRIPTION

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from smc_tui.cli.output import Part
@@ -19,7 +20,7 @@ from smc_tui.cli.words import (
 )
 from smc_tui.model.documents import Document
 from smc_tui.model.drill import summary as drill_summary
-from smc_tui.model.instants import Reading
+from smc_tui.model.instants import WANTED_MEANS, Reading, Wanted
 from smc_tui.model.lifecycle import Consistency, Status, consistency_text
 from smc_tui.model.units import duration_text, rate_text
 
@@ -197,6 +198,7 @@ def job_page(job: Document, verbs: str = "") -> Iterator[Part]:
     yield field("Runs", f"{interval(job)}, keeps {job['keep']} images; {_next(job)}")
     limit = f"{job['limit_mbit']} Mbit/s" if job["limit_mbit"] else "none"
     yield field("Speed limit", f"{limit}; compression {job['compression']}")
+    yield field("One instant", _instant(job))
     yield field("Valid until", local(job["valid_until"]))
     yield field("Drill", _drilled(job))
     held = job["intermediate"]
@@ -218,6 +220,14 @@ def job_page(job: Document, verbs: str = "") -> Iterator[Part]:
     if job["images"]:
         yield ""
         yield from image_table(job["images"])
+
+
+def _instant(job: Document) -> str:
+    """Return how a job's images come to be of one instant."""
+    told = f"{job['instant']}: {WANTED_MEANS[Wanted(job['instant'])]}"
+    hooks = {"before the freeze": job["before_freeze"], "after it": job["after_thaw"]}
+    said = [f"{when} {shlex.join(words)}" for when, words in hooks.items() if words]
+    return "; ".join([told, *said, f"at most {job['hook_timeout']} s each"] if said else [told])
 
 
 def _last_read(runs: Sequence[Document]) -> Iterator[str]:

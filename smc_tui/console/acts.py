@@ -17,6 +17,7 @@ from smc_tui.model import changes, settings
 from smc_tui.model.actions import ACTIONS, Action, ActionId, Friction
 from smc_tui.model.consequences import Choice, Facts, consequences, of_source
 from smc_tui.model.errors import SmcError
+from smc_tui.model.instants import WANTED_MEANS
 from smc_tui.model.things import Image, Job, Source
 from smc_tui.model.units import duration_text
 
@@ -57,6 +58,7 @@ def fields(action: ActionId, job: Job) -> Sequence[Field]:
                 Field("valid", "Valid time", "", settings.valid, "7d to 90d from its creation",
                       optional=True),
                 keep,
+                Field("instant", "One instant", chosen.instant, choices=WANTED_MEANS),
             )  # fmt: skip
             return [field for field in settable if changes.refusal(field.key, job) is None]
     return ()

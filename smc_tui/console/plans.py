@@ -14,6 +14,7 @@ from typing import Any
 from smc_tui.console.dialogs.fields import Field
 from smc_tui.model import addresses, settings
 from smc_tui.model.errors import SmcError
+from smc_tui.model.instants import WANTED_MEANS, Wanted
 from smc_tui.model.options import Config
 from smc_tui.model.things import DrillMode, Source
 from smc_tui.model.units import duration_text
@@ -230,6 +231,7 @@ def job_fields(name: str, config: Config, clock: Callable[[], float]) -> list[Fi
               "0: none"),
         Field("compression", "Compression", config.compression, settings.compression,
               "auto, or 0 to 10"),
+        Field("instant", "One instant", Wanted.AUTO, choices=WANTED_MEANS),
         Field("valid", "Valid time", until, settings.valid, "7d to 90d"),
         Field("image_name", "Image name", "", settings.name, "empty: the job's", optional=True),
         Field("description", "Description", "", settings.description, "one line"),
@@ -257,6 +259,8 @@ def job_args(answers: Answers, config: Config) -> dict[str, Any]:
     for key in _CONFIGURED:
         if job_shown(key, answers) and not _is_default(key, answers[key], config):
             args[key] = answers[key]
+    if answers["instant"] != Wanted.AUTO:
+        args["instant"] = answers["instant"]
     start = answers["start"]
     args["start"] = settings.instant(answers["at"]) if start == AT else start
     for key in ("image_name", "description"):
@@ -286,6 +290,8 @@ def job_command(program: str, source: Source, answers: Answers, config: Config) 
     for key in _CONFIGURED:
         if job_shown(key, answers) and not _is_default(key, answers[key], config):
             words += _option(f"--{key.removesuffix('_mbit')}", answers[key])
+    if answers["instant"] != Wanted.AUTO:
+        words += _option("--instant", answers["instant"])
     start = answers["start"]
     words += ["--start", (answers["at"] or "TIME") if start == AT else start]
     words += _option("--image-name", answers["image_name"])

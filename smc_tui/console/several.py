@@ -63,7 +63,9 @@ def fields(chosen: Group) -> list[Field]:
             continue
         alike = [each[key] for each in own]
         if not isinstance(first.value, bool) and any(each.value != first.value for each in alike):
-            first = replace(first, value="", optional=True, limits=f"{first.limits}; empty: as is")
+            choices = {"": "each as it is", **first.choices} if first.choices else {}
+            first = replace(first, value="", optional=True, choices=choices,
+                            limits=f"{first.limits}; empty: as is")  # fmt: skip
         found.append(first)
     return found
 

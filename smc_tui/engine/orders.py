@@ -9,8 +9,9 @@ from pathlib import Path
 
 from smc_tui.engine.context import Context
 from smc_tui.engine.worker import Document
+from smc_tui.model import schedule
 from smc_tui.model.options import Config
-from smc_tui.model.things import Job, Run, Source
+from smc_tui.model.things import Job, JobSettings, Run, Source
 from smc_tui.model.units import rfc3339
 
 
@@ -31,6 +32,12 @@ def synchronisation(
         "compression": compression_level(settings.compression),
         "link_bps": source.link_bps,
         "created": rfc3339(created),
+        "instant": str(settings.instant),
+        "hooks": _hooks(settings),
+        "full_comparison": schedule.full_comparison(
+            run.kind, _earlier(context, run), context.config.full_comparison_every
+        ),
+        "continues": not (job.completing or settings.once),
         "retry": _retry(context.config),
     }
 
@@ -91,6 +98,18 @@ def _source(source: Source) -> Document:
             for disk in source.disks
         ],
     }
+
+
+def _hooks(settings: JobSettings) -> Document:
+    return {
+        "before_freeze": list(settings.before_freeze) or None,
+        "after_thaw": list(settings.after_thaw) or None,
+        "timeout": settings.hook_timeout,
+    }
+
+
+def _earlier(context: Context, run: Run) -> list[Run]:
+    return [each for each in context.store.runs(run.job_id) if each.id != run.id]
 
 
 def _retry(config: Config) -> Document:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from smc_tui.model.instants import Reading
+from smc_tui.model.instants import Reading, Wanted
 from smc_tui.model.lifecycle import Consistency, ImageState, Phase, RunKind, SourceState, Status
 from smc_tui.model.things import (
     Counters,
@@ -107,7 +107,13 @@ _SOURCES = _Table(
     tags=_TUPLE,
     fault=_FAULT,
 )
-_SETTINGS = _Table(JobSettings, drill=_word(DrillMode))
+_SETTINGS = _Table(
+    JobSettings,
+    drill=_word(DrillMode),
+    instant=_word(Wanted),
+    before_freeze=_TUPLE,
+    after_thaw=_TUPLE,
+)
 _JOBS = _Table(
     Job,
     apart=("settings",),

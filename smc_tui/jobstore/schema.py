@@ -214,11 +214,20 @@ def _readings(db: Database) -> None:
     )
 
 
+def _instants(db: Database) -> None:
+    jobs = db.table("jobs")
+    jobs.add_column("instant", str, not_null_default="auto")
+    jobs.add_column("before_freeze", str, not_null_default="[]")
+    jobs.add_column("after_thaw", str, not_null_default="[]")
+    jobs.add_column("hook_timeout", int, not_null_default=10)
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     _ground_floor,
     _tags_and_drills,
     _drills_before_starts,
     _readings,
+    _instants,
 )
 
 VERSION = len(MIGRATIONS)

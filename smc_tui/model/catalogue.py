@@ -167,6 +167,16 @@ CATALOGUE: dict[str, Entry] = {
     "InvalidParameter.Drill": _usage(
         "the kind of migration drill is unknown", "choose before, only or off"
     ),
+    "InvalidParameter.Instant": _usage(
+        "it is not said so how images come to be of one instant", "choose auto, freeze or none"
+    ),
+    "InvalidParameter.Hook": _usage(
+        "this is no command for before the freeze or after it",
+        "write one program with its arguments; for more put them into a script on the source",
+    ),
+    "InvalidParameter.HookTimeout": _usage(
+        "the time for a command around the freeze is out of its limits", "choose 1 to 60 seconds"
+    ),
     "InvalidParameter.Tag": _usage(
         "the tag is not allowed",
         "use up to 20 tags of 1 to 128 characters: letters, digits and _ . : / = + @ -",

@@ -5,7 +5,8 @@ images before the first run or in Waiting; speed limit and compression as long a
 the job is unfinished (a running worker is told at once); the valid time while
 unfinished; the image's name before the first run. The migration drill may be changed
 before the first run, which is also where a drill left it that failed: turning it off
-there is how a person goes on in spite of what it found.
+there is how a person goes on in spite of what it found. What happens around the freeze
+may be changed whenever no run is under way, as a run is told of it when it begins.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class When:
 _ALWAYS = When("always", frozenset(Status) - {Status.DELETING})
 _BETWEEN = When("before the first run and in Waiting", frozenset({Status.READY, Status.WAITING}))
 _UNFINISHED = When("while the job is unfinished", UNFINISHED - {Status.EXPIRED})
+_AT_REST = When("while no run is under way", _UNFINISHED.statuses - {Status.RUNNING})
 _FIRST = When("before the first run", frozenset({Status.READY}))
 _DRILL = When(
     "before the first run, in Drill Exception and in InError",
@@ -48,6 +50,10 @@ CHANGEABLE: Mapping[str, When] = MappingProxyType(
         "valid": _UNFINISHED,
         "image_name": _FIRST,
         "drill": _DRILL,
+        "instant": _AT_REST,
+        "before_freeze": _AT_REST,
+        "after_thaw": _AT_REST,
+        "hook_timeout": _AT_REST,
     }
 )
 

@@ -7,8 +7,10 @@ source, and put into words. Old runs, and those that made no image, have nothing
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Self
 
 from smc_tui.model.units import printable
@@ -18,6 +20,9 @@ LONGEST_REASON = 400
 #: The longest freeze that is believed, seconds; the source's watchdog allows 2.
 LONGEST_FREEZE = 3600.0
 _MOST = 1 << 62
+
+#: Seconds that a command before the freeze, or after it, has.
+DEFAULT_HOOK_TIMEOUT = 10
 
 
 class ChangeDetection(StrEnum):
@@ -35,6 +40,24 @@ class Method(StrEnum):
     FREEZE = "freeze"
     SNAPSHOT = "snapshot"
     NONE = "none"
+
+
+class Wanted(StrEnum):
+    """What a person chose of a job's instants."""
+
+    AUTO = "auto"
+    FREEZE = "freeze"
+    NONE = "none"
+
+
+#: What each choice means, for people.
+WANTED_MEANS: Mapping[str, str] = MappingProxyType(
+    {
+        Wanted.AUTO: "the best that the source allows",
+        Wanted.FREEZE: "by a short freeze if written to",
+        Wanted.NONE: "never freezes: fuzzy if written to",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,10 @@ class Config:
         "sync.visit_every", 600, _count(0, 86_400), _whole(0, 86_400),
         "Seconds after which a waiting job's source is asked what was written; 0: not at all.",
     )  # fmt: skip
+    full_comparison_every: int = _option(
+        "sync.full_comparison_every", 24, _count(1, 1000), _whole(1, 1000),
+        "Of so many runs of a job one compares everything; the last one always does.",
+    )  # fmt: skip
     retry_attempts: int = _option(
         "retry.attempts", 6, _count(0, 100), _whole(0, 100),
         "How often a run tries to get a lost link back, without progress, before it fails.",

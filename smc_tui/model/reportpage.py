@@ -5,6 +5,7 @@ Instants are those of the documents, in UTC, because a report is read elsewhere.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -101,6 +102,8 @@ def _settings(settings: Document) -> Section:
 def _value(value: object) -> object:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return shlex.join(map(str, value)) or NOTHING
     return NOTHING if value is None else value
 
 

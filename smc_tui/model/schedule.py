@@ -12,10 +12,12 @@ twice and none is lost.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
-from smc_tui.model.lifecycle import EXPIRABLE, Status
-from smc_tui.model.things import Job
+from smc_tui.model.instants import ChangeDetection
+from smc_tui.model.lifecycle import EXPIRABLE, RunKind, Status
+from smc_tui.model.things import Job, Run
 from smc_tui.model.units import DAY
 
 #: An expired job is deleted this long after it expired.
@@ -33,6 +35,26 @@ class Due(StrEnum):
 def next_run(ended: float, interval: int) -> float | None:
     """Return when the next run starts; None for a once-only job (interval 0)."""
     return ended + interval if interval else None
+
+
+def full_comparison(kind: RunKind, earlier: Sequence[Run], every: int) -> bool:
+    """Tell whether a run is to compare everything, whatever is known of what was written.
+
+    Args:
+        kind: the run's.
+        earlier: the job's runs before it, oldest first; those without an image do not count.
+        every: so many runs have one among them.
+    """
+    if kind is RunKind.LAST:
+        return True
+    since = 0
+    for run in reversed(earlier):
+        if not run.published:
+            continue
+        if run.reading.detection is ChangeDetection.FULL:
+            break
+        since += 1
+    return since + 1 >= every
 
 
 def instants(job: Job) -> dict[Due, float]:

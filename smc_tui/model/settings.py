@@ -8,11 +8,13 @@ only gate: past them a name is safe to print, to look up and to make a file of.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from smc_tui.model.errors import SmcError
+from smc_tui.model.instants import Wanted
 from smc_tui.model.things import DrillMode
 from smc_tui.model.units import (
     DAY,
@@ -32,6 +34,8 @@ VALID = (7 * DAY, 90 * DAY)
 START_AHEAD = (10 * MINUTE, 30 * DAY)
 LIMIT_MBIT = (0, 1_000_000)
 COMPRESSION = (0, 10)
+HOOK_TIMEOUT = (1, 60)
+HOOK_LENGTH = 1000
 TARGETS = ("image",)
 
 DEFAULT_INTERVAL = 1 * DAY
@@ -172,6 +176,53 @@ def drill(value: Any) -> DrillMode:
             "InvalidParameter.Drill",
             f"the drill {_short(str(value))} is none of: {', '.join(DrillMode)}",
         ) from None
+
+
+def one_instant(value: Any) -> Wanted:
+    """Check how images come to be of one instant.
+
+    Raises:
+        SmcError: InvalidParameter.Instant.
+    """
+    try:
+        return Wanted(value)
+    except ValueError:
+        raise SmcError(
+            "InvalidParameter.Instant",
+            f"the instant {_short(str(value))} is none of: {', '.join(Wanted)}",
+        ) from None
+
+
+def hook(value: Any) -> tuple[str, ...]:
+    """Check a command of the source and split it into its words; empty is none.
+
+    It is split here, and no shell sees it there: ``;``, ``|`` and ``$`` mean nothing.
+
+    Raises:
+        SmcError: InvalidParameter.Hook.
+    """
+    if not isinstance(value, str) or len(value) > HOOK_LENGTH or not value.isprintable():
+        raise SmcError(
+            "InvalidParameter.Hook",
+            f"a command is one line of at most {HOOK_LENGTH} printable characters",
+        )
+    try:
+        words = tuple(shlex.split(value))
+    except ValueError as error:
+        raise SmcError("InvalidParameter.Hook", f"{_short(value)}: {error}") from None
+    if words and not words[0]:
+        raise SmcError("InvalidParameter.Hook", f"{_short(value)} names no program")
+    return words
+
+
+def hook_timeout(value: Any) -> int:
+    """Check the seconds that a command before or after the freeze has.
+
+    Raises:
+        SmcError: InvalidParameter.HookTimeout.
+    """
+    what = "the seconds for a command around the freeze"
+    return _integer(value, HOOK_TIMEOUT, "InvalidParameter.HookTimeout", what)
 
 
 def tags(value: Any) -> tuple[str, ...]:
@@ -363,6 +414,10 @@ CHECKS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "compression": compression,
         "valid": valid,
         "drill": drill,
+        "instant": one_instant,
+        "before_freeze": hook,
+        "after_thaw": hook,
+        "hook_timeout": hook_timeout,
         "tags": tags,
     }
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from smc_tui.model.instants import Reading
+from smc_tui.model.instants import DEFAULT_HOOK_TIMEOUT, Reading, Wanted
 from smc_tui.model.lifecycle import (
     Consistency,
     ImageState,
@@ -98,7 +98,9 @@ class JobSettings:
     """What a person chose for a job. Checked by ``settings.py`` before it gets here.
 
     ``interval`` is 0 for a once-only job; ``limit_mbit`` 0 is no limit;
-    ``compression`` is ``auto`` or ``0`` to ``10``.
+    ``compression`` is ``auto`` or ``0`` to ``10``. ``before_freeze`` and ``after_thaw`` are
+    commands of the source, word by word, empty where there is none; each has
+    ``hook_timeout`` seconds.
     """
 
     image_name: str
@@ -110,6 +112,10 @@ class JobSettings:
     limit_mbit: int = 0
     compression: str = "auto"
     drill: DrillMode = DrillMode.BEFORE
+    instant: Wanted = Wanted.AUTO
+    before_freeze: tuple[str, ...] = ()
+    after_thaw: tuple[str, ...] = ()
+    hook_timeout: int = DEFAULT_HOOK_TIMEOUT
 
     @property
     def once(self) -> bool:

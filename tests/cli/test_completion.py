@@ -74,6 +74,7 @@ def test_nouns_verbs_and_options(shell: Shell) -> None:
         ("job create x --drill ", ["before", "only", "off"]),
         ("job create x --start ", ["now", "later"]),
         ("job create x --compression ", ["auto"]),
+        ("job modify x --instant ", ["auto", "freeze", "none"]),
         ("job list --status In", ["InError"]),
         ("job wait x --for Sy", ["Syncing"]),
         ("job report x --format ", ["markdown", "json"]),

@@ -12,7 +12,7 @@ from smc_tui.cli import pages, words
 from smc_tui.cli.output import Output, Part
 from smc_tui.cli.tables import Hanging, Table, fitted, plain_lines
 from smc_tui.model.documents import image_document, job_document, run_document, source_document
-from smc_tui.model.instants import ChangeDetection, Instant, Method, Reading
+from smc_tui.model.instants import ChangeDetection, Instant, Method, Reading, Wanted
 from smc_tui.model.lifecycle import (
     CONSISTENCY_MEANS,
     Consistency,
@@ -259,6 +259,19 @@ def test_a_run_says_how_it_read_its_disks(capsys: pytest.CaptureFixture[str]) ->
     assert "FOUND BY  FROZEN  RESULT" in shown
     assert "trace     0.09 s  m-00000001" in shown
     assert "FROZEN" not in text(pages.job_page(document(JOB, RUN)), capsys)
+
+
+def test_a_job_says_how_its_images_come_to_be_of_one_instant(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "auto: the best that the source allows\n" in text(pages.job_page(document()), capsys)
+    hooks = {"before_freeze": ("pg", "of web01"), "after_thaw": ("pg", "--end")}
+    chosen = replace(SETTINGS, instant=Wanted.FREEZE, **hooks)
+    shown = " ".join(text(pages.job_page(document(replace(JOB, settings=chosen))), capsys).split())
+    assert (
+        "freeze: by a short freeze if written to; before the freeze pg 'of web01';"
+        " after it pg --end; at most 10 s each"
+    ) in shown
 
 
 def test_an_engine_that_died_is_told_from_one_that_was_stopped(

@@ -24,6 +24,7 @@ OTHER = {
              "job.sync=ctrl+s job.pause=z"),
     "engine.syncs_at_once": ("2", "2", 2),
     "sync.visit_every": ("60", "60", 60),
+    "sync.full_comparison_every": ("1000", "1000", 1000),
     "retry.attempts": ("0", "0", 0),
     "retry.first_pause": ("7", "7", 7),
     "retry.longest_pause": ("1", "1", 1),

@@ -145,6 +145,26 @@ async def test_modify_names_the_images_that_a_lower_maximum_takes(night):
         assert (night.asked()[0].verb, night.asked()[0].args) == ("job.modify", {"keep": "1"})
 
 
+async def test_what_happens_around_the_freeze_is_modified(night):
+    async with opened(night) as console:
+        await console.press("j", "j", "j", "e").sees("Modify: erp-app-1", "[auto] freeze  none")
+        await console.press(*("down",) * 6, "right").sees("by a short freeze", "--instant freeze")
+        await console.press("tab", "tab", "enter").holds("a request", night.asked)
+        assert night.asked()[0].args == {"instant": "freeze"}
+
+
+@pytest.mark.parametrize("jobs", ["erp-app-1", "erp-app-1 db-primary-1"])
+async def test_commands_around_the_freeze_are_typed(night, jobs):
+    async with opened(night) as console:
+        line = f"modify {jobs} --before-freeze 'pg start' --instant none"
+        await console.press(":").types(line).press("enter")
+        if " " in jobs:
+            await console.sees("Modify").press("enter")
+        await console.holds("the requests", lambda: len(night.asked()) == len(jobs.split()))
+        wanted = {"before_freeze": "pg start", "instant": "none"}
+        assert [each.args for each in night.asked()] == [wanted] * len(jobs.split())
+
+
 async def test_modify_offers_what_can_be_changed_now(night):
     async with opened(night) as console:
         await console.press("e").sees("Modify: web01-1", "Speed limit").sees_not("Maximum")

@@ -9,9 +9,11 @@ import pytest
 from smc_tui.console import several
 from smc_tui.console.dialogs.menu import reason, withheld
 from smc_tui.console.leave import Leave
+from smc_tui.console.widgets.choice import Choice
 from smc_tui.model.actions import ACTIONS, Ability, ActionId
 from smc_tui.model.consequences import Facts
 from smc_tui.model.errors import SmcError
+from smc_tui.model.instants import Wanted
 from smc_tui.model.lifecycle import State, Status
 from smc_tui.model.units import HOUR
 from tests.console.driver import opened
@@ -79,6 +81,15 @@ def test_a_name_is_no_matter_of_several():
     assert "name" not in [field.key for field in several.fields(chosen)]
     steps = several.steps(chosen, {"description": "", "limit_mbit": "100", "valid": ""})
     assert [step.args for step in steps] == [{"limit_mbit": "100"}] * 2
+
+
+def test_a_choice_that_they_differ_in_leaves_each_as_it_is():
+    other = waiting(2)
+    other = replace(other, settings=replace(other.settings, instant=Wanted.NONE))
+    chosen = several.group(ActionId.MODIFY, [waiting(1), other])
+    (field,) = (each for each in several.fields(chosen) if each.key == "instant")
+    assert (field.value, list(field.choices)) == ("", ["", "auto", "freeze", "none"])
+    assert Choice(list(field.choices), "").render().plain == "[-] auto  freeze  none "
 
 
 def test_a_batch_tells_when_all_have_answered_what_went_wrong_first():

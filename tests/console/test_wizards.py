@@ -220,6 +220,15 @@ async def test_what_a_once_only_job_has_not_is_not_asked(night):
         assert args == {"name": "ldap-1-1", "once": True, "start": "later"}
 
 
+async def test_how_images_come_to_be_of_one_instant_is_chosen(night):
+    async with opened(night) as console:
+        await new_job(console, "ldap-1")
+        await console.sees("[auto] freeze  none", "the best that the source allows")
+        await console.press(*("down",) * 8, "right", "right").sees("never freezes: fuzzy")
+        await console.sees("--instant none").press("enter").holds("a request", night.asked)
+        assert the_request(night).args["instant"] == "none"
+
+
 async def test_defaults_are_the_configured_ones(night):
     config = Config(interval=6 * HOUR, keep=7, limit_mbit=100, drill="off")
     async with opened(night, config=config) as console:

@@ -52,6 +52,49 @@ def test_a_run_reports_what_it_did(served):
     assert described["compression"] == "auto"
 
 
+def test_a_worker_is_told_of_the_instant_that_is_wanted(served):
+    served.job(start="now")
+    told = ("instant", "hooks", "full_comparison", "continues")
+    assert [served.described()[0][name] for name in told] == [
+        "auto", {"before_freeze": None, "after_thaw": None, "timeout": 10}, False, True,
+    ]  # fmt: skip
+    hooks = {"before_freeze": "pg start", "after_thaw": "pg stop", "hook_timeout": "5"}
+    served.ask("job.modify", "web01-1", instant="none", **hooks)
+    served.ask("job.complete", "web01-1", last_sync=True)
+    assert [served.described()[-1][name] for name in told] == [
+        "none", {"before_freeze": ["pg", "start"], "after_thaw": ["pg", "stop"], "timeout": 5},
+        True, False,
+    ]  # fmt: skip
+    served.ask("job.cancel", "web01-1")
+
+
+def test_a_job_that_runs_once_leaves_no_record_for_the_next_run(served):
+    served.job(start="now", once=True)
+    assert served.described()[0]["continues"] is False
+
+
+def test_what_happens_around_the_freeze_stays_while_a_run_is_under_way(served):
+    served.script({"hold_at": 1})
+    served.job()
+    served.ask("job.start", "web01-1", wait=False)
+    served.until_status("Running:Syncing")
+    for name, value in (("instant", "none"), ("before_freeze", "x"), ("hook_timeout", 5)):
+        refused = served.refused("job.modify", "web01-1", **{name: value})
+        assert refused == "ReplicationJob.InvalidStatus", name
+
+
+def test_one_of_so_many_runs_compares_everything(bench, monkeypatch):
+    monkeypatch.setenv("SMC_TUI_SYNC_FULL_COMPARISON_EVERY", "3")
+    bench.start()
+    trace = {"said": {**SAID, "instant": None}}
+    bench.script({}, trace, trace, {}, trace)
+    bench.job(start="now")
+    for _ in range(4):
+        bench.ask("job.sync", "web01-1")
+    wanted = [each["full_comparison"] for each in bench.described()]
+    assert wanted == [False, False, False, True, False]
+
+
 def test_a_run_tells_how_it_read_its_disks(served):
     served.script({"consistency": "frozen", "said": SAID})
     served.job(start="now")

@@ -9,6 +9,7 @@ import pytest
 from smc_tui.jobstore import Home, RequestState
 from smc_tui.model.actions import BY_VERB
 from smc_tui.model.history import LABELS
+from smc_tui.model.instants import Wanted
 from smc_tui.model.lifecycle import ImageState, SourceState
 from smc_tui.model.units import DAY, HOUR
 from tests.engine.inside import Inside
@@ -133,6 +134,10 @@ def test_a_job_has_the_settings_asked_for(served):
         keep=5,
         limit_mbit=80,
         compression="9",
+        instant="freeze",
+        before_freeze="pg_backup 'of web01'",
+        after_thaw="pg_backup --end",
+        hook_timeout=60,
         valid="60d",
         image_name="gold",
         description="the shop",
@@ -141,6 +146,9 @@ def test_a_job_has_the_settings_asked_for(served):
     settings = job.settings
     assert (settings.interval, settings.keep, settings.limit_mbit) == (12 * HOUR, 5, 80)
     assert (settings.compression, settings.image_name) == ("9", "gold")
+    assert (settings.instant, settings.hook_timeout) == (Wanted.FREEZE, 60)
+    assert settings.before_freeze == ("pg_backup", "of web01")
+    assert settings.after_thaw == ("pg_backup", "--end")
     assert settings.valid_until == job.created + 60 * DAY
     assert job.description == "the shop"
     assert served.store.source_document("web01")["status"] == "InUse"
@@ -169,6 +177,10 @@ def test_jobs_that_are_not_made(served):
         ({"keep": 11}, "InvalidParameter.Keep"),
         ({"limit_mbit": -1}, "InvalidParameter.Limit"),
         ({"compression": 11}, "InvalidParameter.Compression"),
+        ({"instant": "snapshot"}, "InvalidParameter.Instant"),
+        ({"before_freeze": "it's"}, "InvalidParameter.Hook"),
+        ({"after_thaw": ["sync"]}, "InvalidParameter.Hook"),
+        ({"hook_timeout": 61}, "InvalidParameter.HookTimeout"),
         ({"valid": "6d"}, "InvalidParameter.ValidTime"),
         ({"start": "2001-01-01T00:00:00Z"}, "InvalidParameter.StartTime"),
         ({"target": "moon"}, "InvalidParameter.Target"),

@@ -17,7 +17,7 @@ from smc_tui.jobstore.rows import job_row, run_row, source_row
 from smc_tui.jobstore.writer import JobWriter
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.errors import SmcError
-from smc_tui.model.instants import ChangeDetection, Reading
+from smc_tui.model.instants import ChangeDetection, Reading, Wanted
 from smc_tui.model.things import DrillMode
 from tests.model.samples import JOB, RUN, SOURCE
 
@@ -108,6 +108,7 @@ def test_a_home_of_the_first_version_keeps_its_jobs_as_they_were(home, monkeypat
         # It was made to migrate without a drill, and does.
         undrilled = replace(JOB.settings, drill=DrillMode.OFF)
         assert writer.job(JOB.id) == replace(JOB, settings=undrilled, tags=(), drill_report={})
+        assert undrilled.instant is Wanted.AUTO
 
 
 def test_runs_of_an_older_version_keep_what_they_said_of_their_reading(home, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.errors import SmcError
-from smc_tui.model.instants import Reading
+from smc_tui.model.instants import Reading, Wanted
 from smc_tui.model.lifecycle import Phase, SourceState, State, Status
 from smc_tui.model.things import PIN, Counters, Fault, ResourceState, Wish
 from tests.model.samples import IMAGE, JOB, NOW, RESOURCE, RUN, SOURCE, job_in
@@ -30,6 +30,9 @@ def test_everything_comes_back_as_it_was(store, writer):
         expired=NOW,
         next_run=NOW + 1,
         description="naïve",
+        settings=replace(
+            JOB.settings, instant=Wanted.NONE, before_freeze=("a", "b c"), after_thaw=("d",)
+        ),
     )
     run = replace(
         RUN,

@@ -126,6 +126,10 @@ CHANGEABLE = {
     "valid": set(Status) - {Status.FINISHED, Status.EXPIRED, Status.DELETING},
     "image_name": {Status.READY},
     "drill": {Status.READY, Status.DRILL_EXCEPTION, Status.IN_ERROR},
+    **dict.fromkeys(
+        ("instant", "before_freeze", "after_thaw", "hook_timeout"),
+        set(Status) - {Status.RUNNING, Status.FINISHED, Status.EXPIRED, Status.DELETING},
+    ),
 }
 
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from smc_tui.model import schedule
-from smc_tui.model.lifecycle import STATES, State, Status
+from smc_tui.model.instants import ChangeDetection, Reading
+from smc_tui.model.lifecycle import STATES, RunKind, State, Status
 from smc_tui.model.schedule import Due
 from smc_tui.model.units import DAY, HOUR
-from tests.model.samples import JOB, NOW, job_in
+from tests.model.samples import JOB, NOW, RUN, job_in
 
 
 def test_the_interval_counts_from_the_end():
@@ -55,3 +56,37 @@ def test_an_expired_job_is_deleted_a_week_later():
 
 def test_a_finished_job_asks_nothing_of_the_clock():
     assert schedule.next_instant(job_in(State(Status.FINISHED), next_run=NOW)) is None
+
+
+def earlier(text):
+    """Runs before this one: ``F`` compared everything, ``t`` had the trace, ``-`` no image."""
+    found = {"F": ChangeDetection.FULL, "t": ChangeDetection.TRACE, "?": None, "-": None,
+             "n": ChangeDetection.NOTHING}  # fmt: skip
+    return [
+        replace(RUN, id=f"r-{at:08x}", published=sign != "-", reading=Reading(found[sign]))
+        for at, sign in enumerate(text)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "every", "full"),
+    [
+        ("", 24, False),  # the first run compares everything in any case
+        ("F", 1, True),
+        ("F", 2, False),
+        ("Ft", 2, True),
+        ("Fn", 2, True),
+        ("Ft", 3, False),
+        ("Ftn", 3, True),
+        ("FttF", 3, False),
+        ("Ft--", 3, False),  # what made no image is not counted
+        ("Ft-t", 3, True),
+        ("???", 4, True),  # what older runs did is not known
+        ("F" + 22 * "t", 24, False),
+        ("F" + 23 * "t", 24, True),
+        ("F" + 40 * "t", 24, True),
+    ],
+)
+def test_one_of_so_many_runs_compares_everything(before, every, full):
+    assert schedule.full_comparison(RunKind.SCHEDULE, earlier(before), every) is full
+    assert schedule.full_comparison(RunKind.LAST, earlier(before), every) is True

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from smc_tui.model import settings
 from smc_tui.model.catalogue import ExitCode
 from smc_tui.model.errors import SmcError
+from smc_tui.model.instants import Wanted
 from smc_tui.model.units import DAY, HOUR, MINUTE, rfc3339
 from tests.model.samples import NOW
 
@@ -170,3 +171,38 @@ def test_descriptions():
 def test_targets():
     assert settings.target("image") == "image"
     assert refused(settings.target, "moon").code == "InvalidParameter.Target"
+
+
+@pytest.mark.parametrize("value", ["", "Auto", "snapshot", None, 1, ["auto"]])
+def test_bad_instant(value):
+    assert refused(settings.one_instant, value).code == "InvalidParameter.Instant"
+    assert [settings.one_instant(str(each)) for each in Wanted] == list(Wanted)
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("", ()),
+        ("  ", ()),
+        ("pg_backup start", ("pg_backup", "start")),
+        ("/opt/x 'two words' \"a b\"", ("/opt/x", "two words", "a b")),
+        # There is no shell: these are words like others.
+        ("sync; rm -rf / | $(id) `id` > x", ("sync;", "rm", "-rf", "/", "|", "$(id)", "`id`", ">",
+                                             "x")),
+    ],
+)  # fmt: skip
+def test_a_command_is_split_into_words(value, kept):
+    assert settings.hook(value) == kept
+
+
+@pytest.mark.parametrize(
+    "value", ["it's", '"', "a\nb", "a\x1b[2J", "x" * 1001, "'' x", None, ["sync"], 5, "a\0b"]
+)
+def test_bad_hook(value):
+    assert refused(settings.hook, value).code == "InvalidParameter.Hook"
+
+
+@pytest.mark.parametrize("value", [0, 61, -1, "soon", True, 1.5])
+def test_bad_hook_timeout(value):
+    assert refused(settings.hook_timeout, value).code == "InvalidParameter.HookTimeout"
+    assert [settings.hook_timeout(each) for each in (1, "60")] == [1, 60]

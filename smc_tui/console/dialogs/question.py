@@ -20,6 +20,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Checkbox, Input, Label, Static
 
 from smc_tui.console.dialogs.fields import Field, FieldRow
+from smc_tui.console.widgets.choice import Choice
 
 Answers = Mapping[str, Any]
 
@@ -141,6 +142,7 @@ class Ask(ModalScreen[Answers | None]):
 
     @on(Input.Changed)
     @on(Checkbox.Changed)
+    @on(Choice.Changed)
     def _changed(self) -> None:
         self.query_one("#act", Button).disabled = not self._may()
         self.revised()

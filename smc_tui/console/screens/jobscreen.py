@@ -154,6 +154,7 @@ class JobScreen(Screen[None]):
         answers: Mapping[str, Any] | None = given
         if asked is not None:
             answers = await self.app.push_screen_wait(acts.AskAction(action, facts, asked))
+            answers = None if answers is None else {**given, **answers}
         wanted = None if answers is None else acts.step(action, job, answers)
         if wanted is not None:
             self.console.desk.ask(wanted.command, wanted.verb, wanted.target, wanted.args)
@@ -169,7 +170,7 @@ class JobScreen(Screen[None]):
         answers = await self.app.push_screen_wait(several.AskSeveral(chosen, facts, asked))
         if answers is None:
             return
-        steps = several.steps(chosen, answers)
+        steps = several.steps(chosen, {**given, **answers})
         names = {job.id: job.name for job in chosen.jobs}
         batch = several.Batch(asked.title, [names[step.target] for step in steps])
         for step in steps:

@@ -17,7 +17,7 @@ from smc_tui.console.keys import CHOICE_KEYS
 
 
 class Choice(Widget, can_focus=True):
-    """A few words in a line, the chosen one in brackets."""
+    """A few words in a line, the chosen one in brackets; an empty one is a dash."""
 
     DEFAULT_CSS = """
     Choice { height: 1; width: auto; }
@@ -43,7 +43,8 @@ class Choice(Widget, can_focus=True):
 
     def render(self) -> Text:
         """Return the words."""
-        shown = (f"[{word}]" if word == self.value else f" {word} " for word in self._words)
+        shown = (f"[{word or '-'}]" if word == self.value else f" {word or '-'} "
+                 for word in self._words)  # fmt: skip
         return Text("".join(shown), no_wrap=True)
 
     def watch_value(self, value: str) -> None:

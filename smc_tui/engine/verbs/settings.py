@@ -16,6 +16,7 @@ from smc_tui.model import changes, settings
 from smc_tui.model.actions import BY_VERB, refusal
 from smc_tui.model.errors import SmcError
 from smc_tui.model.ids import Kind, new_id
+from smc_tui.model.instants import DEFAULT_HOOK_TIMEOUT, Wanted
 from smc_tui.model.lifecycle import RunKind, SourceState, Status
 from smc_tui.model.things import DrillMode, Job, JobSettings, Source
 
@@ -33,6 +34,10 @@ _CREATED_WITH = (
     "valid",
     "tags",
     "drill",
+    "instant",
+    "before_freeze",
+    "after_thaw",
+    "hook_timeout",
 )
 
 
@@ -127,6 +132,10 @@ class SettingsVerbs:
             limit_mbit=settings.limit(args.get("limit_mbit", 0)),
             compression=settings.compression(args.get("compression", settings.AUTO)),
             drill=settings.drill(args.get("drill", DrillMode.BEFORE)),
+            instant=settings.one_instant(args.get("instant", Wanted.AUTO)),
+            before_freeze=settings.hook(args.get("before_freeze", "")),
+            after_thaw=settings.hook(args.get("after_thaw", "")),
+            hook_timeout=settings.hook_timeout(args.get("hook_timeout", DEFAULT_HOOK_TIMEOUT)),
         )
 
     def _default_name(self, source: Source) -> str:
@@ -186,6 +195,10 @@ class SettingsVerbs:
             "limit_mbit": settings.limit,
             "compression": settings.compression,
             "drill": settings.drill,
+            "instant": settings.one_instant,
+            "before_freeze": settings.hook,
+            "after_thaw": settings.hook,
+            "hook_timeout": settings.hook_timeout,
         }
         for setting, check in checks.items():
             if setting in args:
