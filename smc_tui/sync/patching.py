@@ -49,6 +49,7 @@ class Patcher:
 
     Attributes:
         touched: (disk, block of the disk) of every block that pages came for.
+        gathered: bytes of pages that came and are not laid yet.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Patcher:
         self._checkpoints = checkpoints
         self._progress = progress
         self._laid: dict[int, dict[int, Laid]] = {}
+        self.gathered = 0
         self.touched: set[tuple[int, int]] = set()
 
     def gather(self, pages: Pages) -> None:
@@ -83,7 +85,9 @@ class Patcher:
             for page in range(first, first + length):
                 block, place = divmod(page, PAGES_PER_BLOCK)
                 blocks.setdefault(block, {})[place] = content[at : at + PAGE]
+                self.touched.add((pages.disk, block))
                 at += PAGE
+        self.gathered += pages.size
         count = self._works[pages.disk].count
         count.needed += pages.size
         count.sent += pages.size
@@ -99,10 +103,10 @@ class Patcher:
         """
         squeeze = zstandard.ZstdCompressor(level=min(level, 9)) if level else None
         for disk, blocks in self._laid.items():
-            self.touched.update((disk, block) for block in blocks)
             for number, group in _by_segment(blocks):
                 self._lay_segment(self._works[disk], number, group, squeeze)
         self._laid.clear()
+        self.gathered = 0
 
     def _lay_segment(
         self,

@@ -50,6 +50,9 @@ FULL, TRACE, NOTHING = "full comparison", "trace", "nothing written"
 FEW = 1024
 #: Pages that come at once, 64 MiB: what is held in memory here.
 MOST = 16 << 10
+#: Bytes of pages that wait in memory before they are laid over their blocks. That takes
+#: longer than to fetch them, and the server goes on writing meanwhile.
+GATHERED = 256 << 20
 #: Rounds without getting fewer after which a freeze is tried all the same.
 STUBBORN = 6
 #: Freezes that are tried; between two of them comes a round.
@@ -271,6 +274,7 @@ class Watch:
                 return self._anew(self._live, str(why)) and self._reach(self._live)
         except Doubtful as why:
             self._say("event", text=f"no instant: {why}")
+            self._lay()
             self._live = None
             self._without(str(why))
         return self._controls.stop is None
@@ -291,6 +295,7 @@ class Watch:
         if not self._rounds(live) or not self._proven(live):
             return False
         self._freeze(live)
+        self._lay()
         self.finding.events += live.events
         return self._controls.stop is None
 
@@ -300,6 +305,7 @@ class Watch:
         return self._all_compared(why)
 
     def _all_compared(self, why: str) -> bool:
+        self._lay()
         self._say("event", text=f"{why}: everything is compared")
         self.finding.detection, self.finding.reason = FULL, why
         for work in self._works.values():
@@ -325,7 +331,8 @@ class Watch:
         limit = self._controls.limit_mbit * BYTES_IN_MBIT
         most = min(MOST, max(256, int(limit / 2) // PAGE)) if limit else MOST
         taken, marked = live.take(self._gather, most=most, level=self._level, flush=True)
-        self._lay()
+        if self._patcher.gathered >= GATHERED:
+            self._lay()
         self.finding.rounds += 1
         if limit:
             self._controls.stopped_within(taken * PAGE / limit)
@@ -357,6 +364,7 @@ class Watch:
         """Compare a sample of what the record says was not written; False: stop."""
         if self.finding.detection != TRACE:
             return True
+        self._lay()
         self._transfer.changed.clear()
         self._transfer.plan(self._sample())
         if self._transfer.go_on(self._client) is not None or not self._rounds(live):
@@ -386,7 +394,6 @@ class Watch:
             if attempt and not self._rounds(live):
                 return
             frozen = live.freeze(self._gather, level=self._level, **hooks)
-            self._lay()
             if frozen.frozen:
                 self.finding.method, self.finding.frozen = "freeze", frozen
                 return
