@@ -40,14 +40,13 @@ class Watchdog:
     def obey(self, do, what):
         """Take note of one line."""
         if do == "open":
-            for handle in self.opened:
-                os.close(handle)
-            self.opened = []
             self.opened = [os.open(path, os.O_RDONLY) for path in what]
         elif do == "arm":
             self.limit = time.monotonic() + what
         elif do == "disarm":
             self.limit = None
+            while self.opened:  # nothing is kept busy that somebody may want to unmount
+                os.close(self.opened.pop())
         elif do == "undo":
             self.undo = what
         elif do == "record":
