@@ -151,6 +151,7 @@ def holds(rig: Rig, smc: Smc, folder: Path, image: str, committed: str) -> None:
         assert len(committed.splitlines()) > 10
         target.run(["python3", "-c", FETCH])
         target.power_off()
+    file.unlink()  # large, and pytest keeps a test's folder
 
 
 #: nginx serves its page, over there as it did here.
