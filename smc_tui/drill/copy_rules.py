@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from smc_tui.drill.facts import DiskFound, Facts
+from smc_tui.drill.facts import Facts
+from smc_tui.drill.instant_rules import instant
 from smc_tui.drill.rules import Rule, Scope, Verdict, critical, passed, unknown, warning
 from smc_tui.model import estimate
 from smc_tui.model.drill import Area
@@ -56,54 +56,6 @@ def volume(facts: Facts) -> Verdict:
         return passed(f"{bytes_text(facts.used)} in use on disks of {total}")
     silent = [disk.path for disk in facts.disks if disk.used is None]
     return unknown(f"{', '.join(silent)} does not tell what is in use; {total} at the most")
-
-
-def instant(facts: Facts) -> Verdict:
-    """Tell for each disk what instant its image can show, and why."""
-    told = [f"{disk.path}: {_instant(disk, facts)}" for disk in facts.disks if not disk.error]
-    if not told:
-        return unknown("no disk could be opened")
-    if any(disk.mounted or disk.written for disk in facts.disks):
-        return warning(
-            "; ".join(told),
-            "stop the services, and the last synchronisation shows one instant",
-        )
-    return passed("; ".join(told))
-
-
-def _instant(disk: DiskFound, facts: Facts) -> str:
-    """Return what is possible for one disk."""
-    if not disk.mounted and not disk.written:
-        return "nothing writes to it, any image shows one instant"
-    why = "is mounted for writing" if disk.mounted else "was written to during the drill"
-    ways = [way for way in (_snapshot(disk, facts), _traced(facts)) if way]
-    return f"{why}; {' or '.join(ways) if ways else 'no way to one instant but to stop writing'}"
-
-
-def _snapshot(disk: DiskFound, facts: Facts) -> str:
-    """Return whether LVM could freeze what stands on a disk."""
-    rows: list[dict[str, Any]] = facts.probe.get("asked_disks", [])
-    under = {name for row in rows if row["path"] == disk.path for name in row["disks"]}
-    groups = facts.probe.get("volume_groups", {}).get("groups", {})
-    for name, group in groups.items():
-        if not under & set(group["disks"]):
-            continue
-        if group["thin"]:
-            return f"LVM snapshots are possible (thin pool in {name})"
-        if group["free"]:
-            return f"LVM snapshots are possible ({bytes_text(group['free'])} free in {name})"
-        return f"no LVM snapshot, because {name} has no room"
-    return ""
-
-
-def _traced(facts: Facts) -> str:
-    """Return whether writes can be traced while they happen."""
-    found = facts.probe.get("tracing")
-    if found is None or not found["known"]:
-        return ""
-    if not found["mounted"]:
-        return "writes could be traced if tracefs were mounted"
-    return "writes can be traced" if found["points"] else ""
 
 
 def latency(facts: Facts) -> Verdict:
@@ -203,7 +155,7 @@ def _rule(
 RULES: tuple[Rule, ...] = (
     _rule(Area.SOURCE, "Disks", "missing, replaced or smaller than at import", disks),
     _rule(Area.SOURCE, "Data volume", "", volume),
-    _rule(Area.SOURCE, "Consistent instant", "something writes to the disks", instant),
+    _rule(Area.SOURCE, "Consistent instant", "no way to one while it is written to", instant),
     _rule(Area.LINK, "Latency", "more than 200 ms", latency),
     _rule(Area.LINK, "Throughput", "less than 10 Mbit/s", throughput),
     _rule(Area.LINK, "Duration", "more than a day", duration),

@@ -330,13 +330,54 @@ def tables():
 
 
 def tracing():
-    """Return whether writes can be traced while a disk is read."""
+    """Return whether writes can be recorded while a disk is read, and file systems frozen."""
+    root = os.geteuid() == 0
     for folder in ("/sys/kernel/tracing", "/sys/kernel/debug/tracing"):
         if os.path.isdir(folder + "/events"):
             points = os.path.isdir(folder + "/events/block")
-            return {"mounted": True, "points": points, "known": True}
+            instances = os.access(folder + "/instances", os.W_OK)  # not where it is read-only
+            found = {"mounted": True, "points": points, "instances": instances, "known": True}
+            return dict(found, root=root)
     known = "tracefs" in text("/proc/filesystems")
-    return {"mounted": False, "points": False, "known": known}
+    found = {"mounted": False, "points": False, "instances": False, "known": known}
+    return dict(found, root=root)
+
+
+def beneath(number):
+    """Return a block device ("major:minor") and all that it stands on."""
+    found, left = set(), [number]
+    while left and len(found) < MOST_ROWS:
+        each = left.pop()
+        if not each or each in found:
+            continue
+        found.add(each)
+        place = os.path.realpath("/sys/dev/block/" + each)
+        if os.path.exists(place + "/partition"):
+            left.append(text(os.path.dirname(place) + "/dev").strip())
+        left += [text(path).strip() for path in glob.glob(glob.escape(place) + "/slaves/*/dev")]
+    return found
+
+
+def writable():
+    """Return what is mounted for writing, once each: devices it stands on, point, type."""
+    rows, seen = [], set()
+    for line in text("/proc/self/mountinfo").splitlines():
+        left, _, right = line.partition(" - ")
+        words, (kind, source, options) = left.split(), (right.split() + ["", "", ""])[:3]
+        if len(words) < 6 or "ro" in options.split(",") or REMOTE.fullmatch(kind):
+            continue
+        number, source = words[2], unescaped(source)
+        try:
+            if number.startswith("0:") and source.startswith("/dev/"):  # btrfs numbers its own
+                device = os.stat(source).st_rdev
+                number = "%d:%d" % (os.major(device), os.minor(device))
+        except OSError:
+            continue
+        if number.startswith("0:") or number in seen or len(rows) >= MOST_ROWS:
+            continue
+        seen.add(number)
+        rows.append((beneath(number), {"point": unescaped(words[4]), "type": kind}))
+    return rows
 
 
 def allocated(path):
@@ -349,16 +390,20 @@ def allocated(path):
 
 def asked_disks(paths):
     """Return for each disk that is to be migrated its kernel name and what stands on it."""
-    rows = []
+    rows, mounted = [], writable()
     for path in paths:
+        here = ""
         try:
-            block = (os.stat(path).st_mode & 0o170000) == 0o060000
+            found = os.stat(path)
+            block = (found.st_mode & 0o170000) == 0o060000
+            here = "%d:%d" % (os.major(found.st_rdev), os.minor(found.st_rdev)) if block else ""
             name = os.path.basename(os.path.realpath(path)) if block else ""
             names = disks_under(path) if block else []
         except OSError:
             block, name, names = False, "", []
         row = {"path": path, "block": block, "name": name, "disks": names}
         row["allocated"] = 0 if block else allocated(path)
+        row["mounts"] = [mount for devices, mount in mounted if here in devices]
         rows.append(row)
     return rows
 

@@ -73,8 +73,23 @@ SHAPES: dict[str, Any] = {
         "asked": bool,
         "groups": {"*": {"free": int, "thin": bool, "disks": [str]}},
     },
-    "tracing": {"mounted": bool, "points": bool, "known": bool},
-    "asked_disks": [{"path": str, "block": bool, "name": str, "disks": [str], "allocated": int}],
+    "tracing": {
+        "root": bool,
+        "mounted": bool,
+        "points": bool,
+        "instances": bool,
+        "known": bool,
+    },
+    "asked_disks": [
+        {
+            "path": str,
+            "block": bool,
+            "name": str,
+            "disks": [str],
+            "allocated": int,
+            "mounts": [{"point": str, "type": str}],
+        }
+    ],
 }
 
 

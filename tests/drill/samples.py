@@ -72,9 +72,22 @@ PROBE: dict[str, Any] = {
     "cloud_init": {"there": False, "disabled": False},
     "stacking": [],
     "volume_groups": {"asked": True, "groups": {}},
-    "tracing": {"mounted": True, "points": True, "known": True},
+    "tracing": {
+        "root": True,
+        "mounted": True,
+        "points": True,
+        "instances": True,
+        "known": True,
+    },
     "asked_disks": [
-        {"path": "/dev/vda", "block": True, "name": "vda", "disks": ["vda"], "allocated": 0}
+        {
+            "path": "/dev/vda",
+            "block": True,
+            "name": "vda",
+            "disks": ["vda"],
+            "allocated": 0,
+            "mounts": [],
+        }
     ],
 }
 

@@ -23,6 +23,7 @@ from smc_tui.drill.shapes import SHAPES, sorted_out
 from smc_tui.model.errors import SmcError
 from smc_tui.source.inventory import converse
 from tests.support.pythons import old_pythons
+from tests.sync.test_devices import call, loop, mounted
 
 MIB = 1 << 20
 
@@ -351,3 +352,47 @@ def test_a_kernel_is_found_by_its_release_or_by_the_one_name(
     probe, release, images, running, found
 ):
     assert probe["image_of"](release, images, running) == found
+
+
+MOUNTINFO = r"""
+22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
+23 22 254:1 /home /srv rw,relatime shared:1 - ext4 /dev/vda1 rw
+24 22 254:2 / /boot\040efi rw,relatime - vfat /dev/vda2 rw
+25 22 254:3 / /iso rw,relatime - iso9660 /dev/vda3 ro
+26 22 254:4 / /data ro,relatime - xfs /dev/vda4 rw
+27 22 0:40 / /nfs rw,relatime - nfs4 server:/x rw
+28 22 0:41 / /run rw,nosuid - tmpfs tmpfs rw
+29 22 0:42 / /sub rw,relatime - btrfs /dev/gone rw
+30 22 0:43 / /vol rw,relatime - btrfs /dev/null rw
+short
+"""
+
+
+def test_what_is_mounted_for_writing_is_told_once_and_by_its_devices(probe, monkeypatch):
+    monkeypatch.setitem(probe, "text", lambda path: MOUNTINFO if "mountinfo" in path else "")
+    null = Path("/dev/null").stat().st_rdev
+    assert probe["writable"]() == [
+        ({"254:1"}, {"point": "/", "type": "ext4"}),
+        ({"254:2"}, {"point": "/boot efi", "type": "vfat"}),
+        # Read-only here, and for writing elsewhere perhaps: the file system itself is not.
+        ({"254:4"}, {"point": "/data", "type": "xfs"}),
+        # Btrfs has numbers of its own; its device has those of the kernel.
+        ({f"{os.major(null)}:{os.minor(null)}"}, {"point": "/vol", "type": "btrfs"}),
+    ]
+
+
+@pytest.mark.root
+def test_a_mounted_disk_tells_what_is_mounted_and_whether_it_can_be_frozen(tmp_path):
+    file = tmp_path / "file"
+    with file.open("wb") as made:
+        made.truncate(64 * MIB)
+    call("mkfs.ext4", "-q", file)
+    with loop(file) as device:
+        asked = {"host": False, "disks": [str(device)]}
+        (row,) = run(sys.executable, asked)[1]["asked_disks"]["facts"]
+        assert row["mounts"] == []
+        with mounted(device, tmp_path / "mnt") as folder:
+            answer = run(sys.executable, asked)[1]
+            (row,) = answer["asked_disks"]["facts"]
+            assert row["mounts"] == [{"point": str(folder), "type": "ext4"}]
+        assert answer["tracing"]["facts"]["root"] is True

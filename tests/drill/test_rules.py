@@ -275,29 +275,90 @@ def test_a_speed_limit_counts():
     assert judge.estimated(found)["full_transfer_seconds"] == pytest.approx(20 * GIB / 1e6, 0.01)
 
 
+EXT4 = {"point": "/", "type": "ext4"}
+VFAT = {"point": "/boot/efi", "type": "vfat"}
+NTFS = {"point": "/mnt", "type": "ntfs3"}
+FREEZE = "freeze: writes are recorded and the last ones read while it stands still"
+ROOT = "reach the source as root, or allow its user sudo without a password"
+
+
 @pytest.mark.parametrize(
-    ("changes", "group", "tracing", "words"),
+    ("changes", "mounts", "words"),
     [
-        ({}, None, None, "nothing writes"),
-        ({"written": True}, None, None, "was written to during the drill; writes can be traced"),
-        ({"mounted": True}, (GIB, False), None, "LVM snapshots are possible (1.00 GiB free in vg)"),
-        ({"mounted": True}, (0, True), None, "thin pool in vg"),
-        ({"mounted": True}, (0, False), None, "no LVM snapshot, because vg has no room"),
-        ({"mounted": True}, None, "unmounted", "if tracefs were mounted"),
-        ({"mounted": True}, None, "none", "no way to one instant but to stop writing"),
+        ({}, [], "/dev/vda: nothing writes to it: any image shows one instant"),
+        ({"mounted": True, "written": True}, [EXT4],
+         f"/dev/vda: ext4 on / mounted for writing; {FREEZE}"),
+        ({"mounted": True}, [], f"it is mounted for writing; {FREEZE}"),
+        ({"mounted": True}, [EXT4, VFAT],
+         f"{FREEZE}; vfat on /boot/efi cannot be frozen, so flushed and watched"),
+        ({"mounted": True}, [EXT4] * 5, "ext4 on /, ext4 on /, ext4 on / and 2 more mounted"),
+        # A file system that the survey did not see, as on a volume over two disks.
+        ({}, [EXT4], f"ext4 on / mounted for writing; {FREEZE}"),
     ],
-)
-def test_which_instant_is_possible(changes, group, tracing, words):
+)  # fmt: skip
+def test_one_instant_is_possible(changes, mounts, words):
     found = disk(facts(), **changes)
-    if group:
-        row = {"free": group[0], "thin": group[1], "disks": ["vda"]}
-        found.probe["volume_groups"]["groups"] = {"vg": row}
-    if tracing:
-        known = tracing != "none"
-        found.probe["tracing"] = {"mounted": False, "points": False, "known": known}
+    found.probe["asked_disks"][0]["mounts"] = mounts
     made = item("Consistent instant", found)
     assert words in made.finding
-    assert (made.level is WARNING) == bool(changes)
+    assert made.level is PASSED
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        (
+            (GIB, False),
+            "is possible too (1.00 GiB free in vg), but the freeze is used",
+        ),
+        ((0, True), "an LVM snapshot is possible too (a thin pool in vg), but the freeze is used"),
+        ((0, False), "no LVM snapshot: vg has no room"),
+    ],
+)
+def test_a_snapshot_that_would_be_possible_is_told_of(group, words):
+    found = disk(facts(), mounted=True)
+    found.probe["asked_disks"][0]["mounts"] = [EXT4]
+    row = {"free": group[0], "thin": group[1], "disks": ["vda"]}
+    found.probe["volume_groups"]["groups"] = {"vg": row}
+    made = item("Consistent instant", found)
+    assert made.finding.endswith(words)
+    assert made.level is PASSED
+
+
+@pytest.mark.parametrize(
+    ("tracing", "words", "advice"),
+    [
+        ({"root": False, "mounted": False}, "need root", ROOT),
+        ({"mounted": False}, "tracefs is not mounted", "mount -t tracefs tracefs"),
+        ({"mounted": False, "known": False}, "its kernel has no tracefs", "stop the services"),
+        ({"points": False}, "does not tell of block events", "stop the services"),
+        ({"instances": False}, "tracefs can only be read", "stop the services"),
+        (None, "is not known", "stop the services"),
+    ],
+)
+def test_no_instant_is_possible_and_what_would_help_is_said(tracing, words, advice):
+    found = disk(facts(), mounted=True)
+    found.probe["asked_disks"][0]["mounts"] = [EXT4]
+    if tracing is None:
+        del found.probe["tracing"]
+    else:
+        found.probe["tracing"].update(tracing)
+    made = item("Consistent instant", found)
+    assert words in made.finding
+    assert made.finding.endswith("its images are fuzzy")
+    assert advice in made.advice
+    assert made.level is WARNING
+
+
+def test_what_is_written_to_and_cannot_be_frozen_is_warned_of():
+    raw = item("Consistent instant", disk(facts(), written=True))
+    assert "by no mounted file system that could be frozen" in raw.finding
+    assert raw.level is WARNING
+    found = disk(facts(), mounted=True)
+    found.probe["asked_disks"][0]["mounts"] = [EXT4, NTFS]
+    odd = item("Consistent instant", found)
+    assert "ntfs3 on /mnt cannot be frozen" in odd.finding
+    assert odd.level is WARNING
 
 
 def test_the_worst_item_is_the_result():
