@@ -12,7 +12,9 @@ import pytest
 import smc_tui.model.errors  # noqa: F401, before anything is recorded
 from tests.support import codes
 
-KINDS = {"not root and not sshd and not vm and not benchmark": False, "sshd or root": True}
+#: What is run as a whole (``pyproject.toml``, ``.ci/run``), and whether others run beside it.
+DEFAULT = "not root and not sshd and not vm and not benchmark and not pty and not soak"
+KINDS = {DEFAULT: False, "sshd or root": True}
 FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 LACKING = pytest.StashKey[list[str]]()
 EXCUSED = pytest.StashKey[list[str]]()
