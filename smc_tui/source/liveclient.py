@@ -17,7 +17,7 @@ from smc_tui.model.geometry import PAGE
 from smc_tui.model.units import printable
 from smc_tui.source import live
 from smc_tui.source.client import AgentClient, OpenDisk
-from smc_tui.source.protocol import FREE_IN_FRAME, PAGES_IN_FRAME, malformed, parse_json
+from smc_tui.source.protocol import FREE_IN_FRAME, LOOSE, PAGES_IN_FRAME, malformed, parse_json
 
 #: The kernel's buffer for a source's record, all processors together.
 BUFFER_KB = 64 << 10
@@ -33,6 +33,10 @@ _ROW = struct.Struct("<QI")
 _FREE = struct.Struct("<H")
 _FREE_ROW = struct.Struct("<QQ")
 _WORDS = 300
+
+
+#: Pages as (first, end), by disk index.
+Marks = dict[int, list[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class Frozen:
         reason: why not.
         seconds: how long the file systems stood still.
         states: of the disks at the instant, by index; see ``recognition``.
+        loose: pages that were discarded and not read since.
     """
 
     frozen: bool
@@ -95,6 +100,7 @@ class Frozen:
     seconds: float
     pages: int
     states: dict[int, list[Any]]
+    loose: Marks
 
 
 class Doubtful(Exception):
@@ -152,37 +158,47 @@ class LiveClient:
 
     def free(self, disk: int) -> list[tuple[int, int]]:
         """Return the pages, as (first, end), that no mounted file system of a disk uses."""
-        return self._pairs({"do": "free", "disk": disk}).get(disk, [])
+        return self._pairs({"do": "free", "disk": disk})[0].get(disk, [])
 
-    def mark(self, disk: int, pairs: list[tuple[int, int]]) -> None:
-        """Have pages counted as written, as an earlier visit was told that they were."""
+    def mark(self, disk: int, pairs: list[tuple[int, int]], *, loose: bool = False) -> None:
+        """Have pages marked that were written, or discarded (``loose``), before."""
         for at in range(0, len(pairs), FREE_IN_FRAME):
-            self._ask({"do": "mark", "disk": disk, "pairs": pairs[at : at + FREE_IN_FRAME]})
+            some = pairs[at : at + FREE_IN_FRAME]
+            self._ask({"do": "mark", "disk": disk, "pairs": some, "loose": loose})
 
-    def hand_over(self) -> dict[int, list[tuple[int, int]]]:
-        """Return the pages that were written, by disk; the source forgets them.
+    def hand_over(self) -> tuple[Marks, Marks]:
+        """Return the pages that were written, and those discarded; the source forgets them.
 
         Raises:
             Doubtful: the record is no longer whole.
         """
         return self._pairs({"do": "hand_over"})
 
-    def _pairs(self, request: dict[str, Any]) -> dict[int, list[tuple[int, int]]]:
-        found: dict[int, list[tuple[int, int]]] = {}
+    def loose(self) -> Marks:
+        """Return the pages that were discarded and not read since."""
+        return self._pairs({"do": "loose"})[1]
+
+    def _pairs(self, request: dict[str, Any]) -> tuple[Marks, Marks]:
+        found: tuple[Marks, Marks] = ({}, {})
+        self._ask(request, free=self._taker(found))
+        return found
+
+    def _taker(self, found: tuple[Marks, Marks]) -> Callable[[memoryview], None]:
+        """Return what takes frames of runs of pages into (firmly, loosely marked ones)."""
 
         def take(body: memoryview) -> None:
             if len(body) < _FREE.size or (len(body) - _FREE.size) % _FREE_ROW.size:
                 raise malformed("runs of pages cut short")
-            (disk,) = _FREE.unpack_from(body)
+            (number,) = _FREE.unpack_from(body)
+            disk, loose = number & ~LOOSE, bool(number & LOOSE)
             if disk not in self._sizes:
                 raise malformed(f"pages of disk {disk}")
             for first, end in _FREE_ROW.iter_unpack(body[_FREE.size :]):
                 if not 0 <= first < end <= self._sizes[disk]:
                     raise malformed("pages past the end of the disk")
-                found.setdefault(disk, []).append((first, end))
+                found[loose].setdefault(disk, []).append((first, end))
 
-        self._ask(request, free=take)
-        return found
+        return take
 
     def take(self, hand: Take, *, most: int, level: int, flush: bool = False) -> tuple[int, int]:
         """Have pages read that were written since they were last read.
@@ -228,7 +244,8 @@ class LiveClient:
         """
         asked: dict[str, Any] = {"do": "freeze", "most": LAST_MOST, "level": level}
         asked.update(before=before, after=after, timeout=timeout, flush_most=FLUSH_MOST)
-        said = self._ask(asked, lambda body: hand(self._pages(body)))
+        found: tuple[Marks, Marks] = ({}, {})
+        said = self._ask(asked, lambda body: hand(self._pages(body)), self._taker(found))
         states = said.get("states")
         return Frozen(
             frozen=said.get("frozen") is True,
@@ -237,6 +254,7 @@ class LiveClient:
             seconds=min(1e6, float(said.get("seconds") or 0.0)),
             pages=_count(said, "pages"),
             states={int(k): v for k, v in states.items()} if isinstance(states, dict) else {},
+            loose=found[True],
         )
 
     def settle(self, *, keep: bool) -> None:

@@ -37,6 +37,8 @@ _DATA = struct.Struct("<HIH")
 _ROW = struct.Struct("<BBI")
 
 PAGES_IN_FRAME = 1024  # pages in one frame of them
+PAGES_OF_ZEROS = 3  # their encoding, where all of a frame's are zeros and none is sent
+LOOSE = 0x8000  # beside a disk's number: pages that were discarded
 FREE_IN_FRAME = 1 << 16  # runs of free pages in one frame
 BLOCKS_IN_DATA = 64  # blocks in one data frame, as the agent cuts them
 _DIGESTS_OF_CHUNK = 1 + BLOCKS_PER_CHUNK  # the chunk's own, then its blocks'

@@ -40,6 +40,8 @@ _UNKNOWN = bytes(DIGEST)
 _ZEROS = bytes(BLOCK)
 _SMALLER = BLOCK * 15 // 16  # what does not become smaller than this is stored as it is
 
+Bytes = bytes | bytearray | memoryview
+
 #: Pages of one block, by their place in it.
 Laid = dict[int, memoryview]
 
@@ -76,7 +78,7 @@ class Patcher:
             SmcError: Protocol.Malformed.
         """
         try:
-            content = memoryview(plain(pages.encoding, pages.payload, pages.size))
+            content = memoryview(_plain(pages))
         except PayloadError as error:
             raise protocol.malformed(f"pages: {error}") from None
         blocks = self._laid.setdefault(pages.disk, {})
@@ -149,6 +151,12 @@ class Patcher:
         for place, page in laid.items():
             content[place * PAGE : (place + 1) * PAGE] = page
         return bytes(content)
+
+
+def _plain(pages: Pages) -> Bytes:
+    if pages.encoding == protocol.PAGES_OF_ZEROS and not pages.payload:
+        return bytes(pages.size)
+    return plain(pages.encoding, pages.payload, pages.size)
 
 
 def _by_segment(blocks: dict[int, Laid]) -> Iterator[tuple[int, dict[int, Laid]]]:

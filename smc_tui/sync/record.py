@@ -26,6 +26,7 @@ from typing import Any
 
 from smc_tui.images.files import Files
 from smc_tui.source.client import OpenDisk
+from smc_tui.source.liveclient import Marks
 
 _FILE = "record.json"
 _VERSION = 1
@@ -46,6 +47,8 @@ class Record:
         whole: no mark of it was taken that is not accounted for by the image, or here.
         written: pages that visits were told were written since the image, by disk index,
             as sorted pairs (first, end).
+        loose: pages that were discarded and not read since, likewise. Nothing is lost if
+            they are never read; they only cannot be held against the record.
     """
 
     image: str = ""
@@ -54,6 +57,7 @@ class Record:
     name: str = ""
     whole: bool = False
     written: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    loose: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, staging: Path) -> Record:
@@ -62,11 +66,8 @@ class Record:
             said = json.loads((staging / _FILE).read_bytes())
             if said.pop("version") != _VERSION or not isinstance(said["states"], dict):
                 return cls()
-            written = {
-                index: [(int(first), int(end)) for first, end in pairs]
-                for index, pairs in said.pop("written").items()
-            }
-            found = cls(**said, written=written)
+            written, loose = _marks(said.pop("written")), _marks(said.pop("loose"))
+            found = cls(**said, written=written, loose=loose)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return cls()
         return found if not found.name or _NAME.fullmatch(found.name) else cls()
@@ -84,12 +85,14 @@ class Record:
         """Return it as it must be durable before marks are taken under a name."""
         return replace(self, name=name, whole=False)
 
-    def with_written(self, pages: dict[int, list[tuple[int, int]]]) -> Record:
-        """Return it with more pages that were written, whole again."""
-        written = dict(self.written)
-        for disk, pairs in pages.items():
-            written[str(disk)] = merged([*written.get(str(disk), []), *pairs])
-        return replace(self, written=written, whole=True)
+    def with_marks(self, written: Marks, loose: Marks) -> Record:
+        """Return it with more pages that were written, or discarded; whole again."""
+        return replace(
+            self,
+            written=_more(self.written, written),
+            loose=_more(self.loose, loose),
+            whole=True,
+        )
 
     def unwritten(self, disk: OpenDisk) -> bool:
         """Tell whether nothing was written to a disk since the image."""
@@ -111,6 +114,21 @@ class Record:
             if before[:1] != disk.state[:1]:
                 return f"{disk.path} has another size than at the last image"
         return "" if self.whole else "an earlier run ended before its image was made"
+
+
+def _marks(said: dict[str, list[list[int]]]) -> dict[str, list[tuple[int, int]]]:
+    return {
+        index: [(int(first), int(end)) for first, end in pairs] for index, pairs in said.items()
+    }
+
+
+def _more(
+    known: dict[str, list[tuple[int, int]]], marks: Marks
+) -> dict[str, list[tuple[int, int]]]:
+    grown = dict(known)
+    for disk, pairs in marks.items():
+        grown[str(disk)] = merged([*grown.get(str(disk), []), *pairs])
+    return grown
 
 
 def merged(pairs: list[tuple[int, int]], most: int = _MOST) -> list[tuple[int, int]]:

@@ -61,12 +61,12 @@ def _visited(description: RunDescription, connection: Connection) -> dict[str, A
             if not live.record(record.name, family, go_on=True):
                 live.settle(keep=False)
                 return _lost("the record of writes is gone from the source")
-            pages = live.hand_over()
+            written, loose = live.hand_over()
         except Doubtful as why:
             return _lost(str(why))
-        record.with_written(pages).save(description.staging)
+        record.with_marks(written, loose).save(description.staging)
         live.settle(keep=True)
-        count = sum(end - first for pairs in pages.values() for first, end in pairs)
+        count = sum(end - first for pairs in written.values() for first, end in pairs)
         return {"kept": True, "lost": False, "fill": live.fill, "pages": count}
 
 

@@ -31,9 +31,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from smc_tui.images import NO_CHUNKS, ZERO_NAMES
-from smc_tui.model.geometry import BLOCKS_PER_SEGMENT, PAGE, SEGMENT
+from smc_tui.model.geometry import BLOCKS_PER_SEGMENT, PAGE, PAGES_PER_BLOCK, SEGMENT
 from smc_tui.source.client import AgentClient, OpenDisk
-from smc_tui.source.liveclient import Doubtful, Frozen, LiveClient, Pages
+from smc_tui.source.liveclient import Doubtful, Frozen, LiveClient, Marks, Pages
 from smc_tui.sync.description import RunDescription
 from smc_tui.sync.lines import Controls
 from smc_tui.sync.pacing import BYTES_IN_MBIT, compression_level
@@ -188,6 +188,8 @@ class Watch:
                 if self._begin_record(live, self._record.name, go_on=True):
                     for disk, pairs in self._record.written.items():
                         live.mark(int(disk), pairs)
+                    for disk, pairs in self._record.loose.items():
+                        live.mark(int(disk), pairs, loose=True)
                     self.finding.detection = TRACE
                     return
                 doubt = "the record of writes is gone from the source"
@@ -284,7 +286,8 @@ class Watch:
 
         Something reaches the disk on another way, or was written since the run began.
         """
-        if not self._transfer.changed:
+        loose = {int(disk): pairs for disk, pairs in self._record.loose.items()}
+        if not self._transfer.changed - _blocks(loose):
             return True
         why = "a sample had changed although no write was counted"
         self.finding.reason = why
@@ -370,6 +373,8 @@ class Watch:
         if self._transfer.go_on(self._client) is not None or not self._rounds(live):
             return False
         missed = self._transfer.changed - self._patcher.touched
+        if missed:
+            missed -= _blocks(live.loose())
         if not missed:
             return True
         why = f"the record of writes had missed {len(missed)} blocks"
@@ -442,6 +447,8 @@ class Watch:
             kept = replace(self._record, image=image)
         else:
             kept = Record(image, consistency, states, self._name if keep else "", keep)
+            if keep and frozen is not None:
+                kept = kept.with_marks({}, frozen.loose)
         kept.save(self._description.staging)
 
 
@@ -449,6 +456,16 @@ def _was_read(work: DiskWork, number: int) -> bool:
     """Tell whether a segment was ever read whole: what was free then is not known."""
     record = work.map.get(number)
     return record is not None and record[0] != NO_CHUNKS
+
+
+def _blocks(marks: Marks) -> set[tuple[int, int]]:
+    """Return the blocks, as (disk, block), that any of the pages lie in."""
+    return {
+        (disk, block)
+        for disk, pairs in marks.items()
+        for first, end in pairs
+        for block in range(first // PAGES_PER_BLOCK, -(-end // PAGES_PER_BLOCK))
+    }
 
 
 def _lacking(root: bool) -> str:

@@ -20,7 +20,7 @@ def waiting(bench, monkeypatch):
 def remember(bench, name):
     job = bench.store.job("web01-1")
     record = {"version": 1, "image": "m-1", "consistency": "frozen", "states": {}}
-    record |= {"name": name, "whole": True, "written": {}}
+    record |= {"name": name, "whole": True, "written": {}, "loose": {}}
     (bench.home.job_staging(job.id) / "record.json").write_text(json.dumps(record))
 
 

@@ -432,6 +432,35 @@ def test_what_a_job_left_is_taken_away(server):
     assert server.instances() == []
 
 
+def test_what_is_discarded_stands_in_no_ones_way(either, tmp_path):
+    """It is neither waited for at the freeze nor taken for a miss of the record later."""
+    either.write("kept", 40 * MIB)
+    either.job.result(full_comparison=True)
+    (either.folder / "kept").unlink()
+    os.sync()
+    over = threading.Event()
+
+    def trim() -> None:
+        while not over.is_set():
+            call("fstrim", either.folder)
+
+    thread = threading.Thread(target=trim)
+    thread.start()
+    try:
+        for _ in range(3):
+            result = either.job.result()
+            assert result["image"]["consistency"] == "frozen"
+            assert result["change_detection"] == "trace"
+    finally:
+        over.set()
+        thread.join()
+    either.write("again", 5 * MIB)
+    for _ in range(3):
+        result = either.job.result()
+        assert (result["change_detection"], result["change_reason"]) == ("trace", "")
+    assert list(either.files(result["image"]["id"], tmp_path / "out")) == ["again"]
+
+
 def test_a_visit_brings_home_what_was_written_and_the_next_run_reads_it(server, tmp_path):
     server.job.result()
     first = server.write("first", 2 * MIB)

@@ -14,6 +14,7 @@ is answered by data frames and then ``l`` (JSON); the other side is ``liveclient
     freeze   g frames: the same, read while every file system was frozen
     mark     pages that an earlier visit was told of
     hand_over  m frames: which pages were written; they are not read
+    loose    m frames: pages that were discarded and not read since
     settle   keep the record in the kernel for the next agent, or end it
 
 Why the pages are enough. The record is on before the first segment is read. A page is

@@ -20,6 +20,8 @@ FIFREEZE, FITHAW = 0xC0045877, 0xC0045878  # linux/fs.h
 FROZEN_READ = 1.5  # s after which the reading is given up, so that the thaw is ours
 READERS = 4
 MAP_ROWS = 1 << 16
+ZEROS = 3  # an encoding beside those of blocks: all pages of the frame are zeros, none is sent
+LOOSE = 0x8000  # beside a disk's number: pages that are only loosely marked
 
 
 class HookFailed(Exception):
@@ -47,6 +49,7 @@ class Live:
             "mark": self.mark,
             "take": self.take,
             "hand_over": self.hand_over,
+            "loose": self.loose,
             "freeze": self.freeze,
             "settle": self.settle,
             "forget": self.forget,
@@ -140,7 +143,8 @@ class Live:
 
     def mark(self, asked):
         """Mark pages as written: they were, as an earlier visit was told."""
-        runs, pages = self.trace.marks[asked["disk"]], self.trace.places[asked["disk"]].pages
+        marks = self.trace.loose if asked["loose"] else self.trace.marks
+        runs, pages = marks[asked["disk"]], self.trace.places[asked["disk"]].pages
         with self.trace.lock:
             runs.add([(first, min(end, pages)) for first, end in asked["pairs"] if first < pages])
         return {}
@@ -152,7 +156,16 @@ class Live:
             self.trace.close()
             taken = {index: runs.take() for index, runs in self.trace.marks.items()}
         pages = sum(self.send_pairs(index, pairs) for index, pairs in taken.items())
+        self.loose(_asked)
         return {"pages": pages, "events": self.trace.events}
+
+    def loose(self, _asked):
+        """Send which pages are loosely marked; they stay so."""
+        for index, runs in self.trace.loose.items():
+            with self.trace.lock:
+                pairs = list(runs.merge())
+            self.send_pairs(index | LOOSE, pairs)
+        return {}
 
     # Pages
 
@@ -162,12 +175,14 @@ class Live:
             self.flush()
         self.trace.drain()
         left = asked["most"]
-        for index, runs in self.trace.marks.items():
-            with self.trace.lock:
-                pairs = runs.take(left)
-            left -= sum(end - first for first, end in pairs)
-            for batch in frames(pairs):
-                self.send(index, batch, self.read(index, batch), asked["level"])
+        # What is only loosely marked comes where there is room for it.
+        for marks in (self.trace.marks, self.trace.loose):
+            for index, runs in marks.items():
+                with self.trace.lock:
+                    pairs = runs.take(left)
+                left -= sum(end - first for first, end in pairs)
+                for batch in frames(pairs):
+                    self.send(index, batch, self.read(index, batch), asked["level"])
         self.trace.drain()
         marked = sum(runs.count() for runs in self.trace.marks.values())
         return {"taken": asked["most"] - left, "marked": marked, "events": self.trace.events}
@@ -182,6 +197,8 @@ class Live:
         """Send one frame of pages."""
         rows = b"".join(struct.pack("<QI", first, end - first) for first, end in pairs)
         encoding, payload = 0, b"".join(contents)
+        if not any(map(any_set, contents)):
+            encoding, payload, level = ZEROS, b"", 0
         if level:
             packer = self.agent.zstd
             packed = (
@@ -259,6 +276,7 @@ class Live:
         if not whole and not reason:
             reason = "a file system was thawed before its time"
             self.trace.open()
+        self.loose(asked)
         pages = 0
         for index, batch, contents in read:
             pages += sum(end - first for first, end in batch)
@@ -309,6 +327,11 @@ class Live:
         else:
             self.trace.remove()
         return {"kept": bool(asked["keep"])}
+
+
+def any_set(content):
+    """Tell whether there is anything but zeros in pages."""
+    return content != bytes(len(content))
 
 
 def refused(reason, again=False):

@@ -1,5 +1,8 @@
 """The kernel's record of writes: a tracefs instance of our own.
 
+What is discarded is marked apart, loosely. Its file system has given it up: whatever
+such a page holds from then on is right, until it is written again, which marks it.
+
 What may go wrong is noticed: events the kernel had no room for are counted by it, and a
 line that is not understood counts as lost. Each of these ends in a ``Doubt``.
 """
@@ -69,6 +72,7 @@ class Trace:
         self.path = os.path.join(root, "instances", name)
         self.places = places
         self.marks = {index: Runs() for index in places}
+        self.loose = {index: Runs() for index in places}
         self.by_device = {}
         for index, place in places.items():
             self.by_device.setdefault(place.device, []).append((index, place))
@@ -155,11 +159,13 @@ class Trace:
         for major, minor, kind, sector, count in found:
             if count == b"0" or kind[:1] == b"R":
                 continue
-            gathered.setdefault((int(major), int(minor)), []).append((int(sector), int(count)))
-        for device, requests in gathered.items():
-            for index, place in self.by_device.get(device, ()):
+            which = (int(major), int(minor), b"D" in kind)
+            gathered.setdefault(which, []).append((int(sector), int(count)))
+        for (major, minor, discarded), requests in gathered.items():
+            for index, place in self.by_device.get((major, minor), ()):
                 pairs = (place.pair(*request) for request in set(requests))
-                self.marks[index].add([pair for pair in pairs if pair[0] < pair[1]])
+                runs = (self.loose if discarded else self.marks)[index]
+                runs.add([pair for pair in pairs if pair[0] < pair[1]])
 
     def check(self):
         """Ask the kernel whether it had to leave anything out."""
