@@ -320,7 +320,7 @@ def run_line(run: Document) -> str:
 def _read(how: Reading) -> str:
     """Return how a run read its disks, to be added to a line."""
     found = f"; changes found by {how.detection}" if how.detection else ""
-    return f"{found}, frozen {how.frozen}" if how.frozen else found
+    return f"{found}, {how.brief}" if how.brief else found
 
 
 # Images

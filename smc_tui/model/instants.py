@@ -105,12 +105,14 @@ class Instant:
     def text(self) -> str:
         """All of it in a line."""
         told = str(self.method)
-        if self.frozen_seconds is not None:
-            told = f"frozen {self.frozen}" if self.method is Method.FREEZE else told
+        if self.method is Method.FREEZE and self.frozen_seconds is not None:
+            told = f"frozen {self.frozen}"
+        if self.reason:
+            told += f": {self.reason}"
         if self.rounds or self.events:
-            told += f", {self.pages:,} written pages in {self.rounds:,} rounds"
-            told += f", {self.events:,} writes told of"
-        return f"{told}: {self.reason}" if self.reason else told
+            rounds = f"{self.rounds:,} round{'s' if self.rounds != 1 else ''}"
+            told += f"; {self.pages:,} written pages in {rounds}, {self.events:,} events recorded"
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,13 @@ class Reading:
     def frozen(self) -> str:
         """How long the file systems stood still, in words; empty where they did not."""
         return "" if self.instant is None else self.instant.frozen
+
+    @property
+    def brief(self) -> str:
+        """What became of the instant in a few words; empty where there was nothing to do."""
+        if self.instant is not None and self.instant.method is Method.NONE:
+            return "not frozen"
+        return f"frozen {self.frozen}" if self.frozen else ""
 
 
 def _reason(value: Any) -> str:

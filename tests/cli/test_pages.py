@@ -253,9 +253,11 @@ READ = Reading(ChangeDetection.TRACE, "", Instant(Method.FREEZE, "", 0.0891, 3, 
 def test_a_run_says_how_it_read_its_disks(capsys: pytest.CaptureFixture[str]) -> None:
     read = replace(RUN, reading=READ)
     assert pages.run_line(run_document(read)).endswith("; changes found by trace, frozen 0.09 s")
+    none = replace(RUN, reading=replace(READ, instant=Instant(Method.NONE, "no root")))
+    assert pages.run_line(run_document(none)).endswith("found by trace, not frozen")
     shown = text(pages.job_page(document(JOB, RUN, read)), capsys)
     assert "found by trace" in shown
-    assert "frozen 0.09 s, 9 written pages in 3 rounds, 40 writes told of" in shown
+    assert "frozen 0.09 s; 9 written pages in 3 rounds, 40 events recorded" in shown
     assert "FOUND BY  FROZEN  RESULT" in shown
     assert "trace     0.09 s  m-00000001" in shown
     assert "FROZEN" not in text(pages.job_page(document(JOB, RUN)), capsys)

@@ -9,6 +9,8 @@ import pytest
 from smc_tui.console.render import detail, runpage, runs, timeline
 from smc_tui.console.render.cells import Line, Tone, width
 from smc_tui.console.render.glyphs import DRAWN, PLAIN
+from smc_tui.console.render.jobs import Entry
+from smc_tui.console.render.story import story
 from smc_tui.model.instants import ChangeDetection, Instant, Method, Reading
 from smc_tui.model.lifecycle import Consistency, ImageState, Phase, RunKind, State, Status
 from smc_tui.model.stays import Stay
@@ -16,7 +18,7 @@ from smc_tui.model.things import Event, Fault
 from smc_tui.model.units import GIB, MIB
 from tests.console.driver import opened
 from tests.console.fleet import COMPARING, IN_ERROR, SYNCING, TRANSFERRING, WAITING, detailed
-from tests.model.samples import IMAGE, NOW, RUN, SOURCE, job_in, once
+from tests.model.samples import IMAGE, JOB, NOW, RUN, SOURCE, job_in, once
 
 
 def text(lines: list[Line]) -> str:
@@ -211,7 +213,10 @@ def test_a_run_says_how_it_read_its_disks():
     assert (cells["found"].text, cells["frozen"].text) == ("full comparison", "0.09 s")
     told = text(runpage.run_lines(ended(1, reading=READ), IMAGE, [], [], 100))
     assert "found by full comparison: the source was restarted" in told
-    assert "frozen 0.09 s, 9 written pages in 3 rounds, 40 writes told of" in told
+    assert "frozen 0.09 s; 9 written pages in 3 rounds, 40 events recorded" in told
+    entry = Entry(JOB.id, SOURCE, JOB)
+    said = text(story(entry, ended(1, reading=READ), 160, PLAIN))
+    assert "full comparison, frozen 0.09 s" in said
     unread = runs.run_row(1, ended(1), IMAGE)
     assert {unread.cells[keys.index(key)].text for key in ("found", "frozen")} == {"-"}
     assert "Instant" not in text(runpage.run_lines(ended(1), IMAGE, [], [], 100))

@@ -37,13 +37,15 @@ def test_it_is_said_in_words():
     reading = Reading.of(SAID)
     assert (reading.found, reading.frozen) == ("trace", "0.09 s")
     assert reading.instant.text == (
-        "frozen 0.09 s, 1,234 written pages in 3 rounds, 5,444 writes told of:"
-        " ext4 on / was written to"
+        "frozen 0.09 s: ext4 on / was written to;"
+        " 1,234 written pages in 3 rounds, 5,444 events recorded"
     )
     why = {"change_detection": "full comparison", "change_reason": "the source was restarted"}
     assert Reading.of(why).found == "full comparison: the source was restarted"
     none = Instant.of({"method": "none", "reason": "no root"})
     assert (none.text, none.frozen) == ("none: no root", "")
+    assert (reading.brief, Reading(None, "", none).brief) == ("frozen 0.09 s", "not frozen")
+    assert (Reading().brief, Reading.of(why).brief) == ("", "")
 
 
 def test_texts_are_bounded_and_move_no_cursor():

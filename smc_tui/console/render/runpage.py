@@ -10,7 +10,6 @@ from smc_tui.console.render.detail import day_clock
 from smc_tui.console.render.runs import result
 from smc_tui.model.catalogue import CATALOGUE
 from smc_tui.model.history import action_words, fact_words, result_words
-from smc_tui.model.instants import Method
 from smc_tui.model.lifecycle import consistency_text
 from smc_tui.model.things import Event, Fault, Image, Run
 from smc_tui.model.units import bytes_text, duration_text, printable, rate_text
@@ -109,8 +108,7 @@ def _facts(run: Run, image: Image | None, ahead: float) -> Iterator[tuple[str, s
         yield "Changes", f"found by {run.reading.found}", Tone.PLAIN
     instant = run.reading.instant
     if instant is not None:
-        tone = Tone.WARN if instant.method is Method.NONE else Tone.PLAIN
-        yield "Instant", instant.text, tone
+        yield "Instant", instant.text, Tone.PLAIN
     if image is not None:
         tone = Tone.PLAIN if image.consistency.one_instant else Tone.WARN
         yield "Consistency", consistency_text(image.consistency, image.reason), tone

@@ -156,8 +156,8 @@ def _last(run: Run | None) -> Line:
         return (Cell(f" {run.kind} run {when} failed after {took}: {run.fault.code}", Tone.BAD),)
     if run.reading.detection is not None:
         done += f", {run.reading.detection}"
-    if run.reading.frozen:
-        done += f", frozen {run.reading.frozen}"
+    if run.reading.brief:
+        done += f", {run.reading.brief}"
     return (Cell(f" last run {when}, {run.kind}, {took}: {done}"),)
 
 
