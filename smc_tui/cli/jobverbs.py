@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from smc_tui.cli import cutovers
 from smc_tui.cli.chosen import Chosen, choosing
 from smc_tui.cli.grammar import action, staying, waiting
 from smc_tui.cli.jobnoun import KEEP, checked, noun
@@ -12,6 +13,7 @@ from smc_tui.cli.several import act
 from smc_tui.model import settings
 from smc_tui.model.actions import ActionId
 from smc_tui.model.consequences import Choice
+from smc_tui.model.errors import SmcError
 
 
 @action(noun, ActionId.START, "Start jobs, or go on with paused or failed ones.")
@@ -60,19 +62,44 @@ def pause(session: Session, chosen: Chosen, wait: bool, timeout: float | None) -
 @action(noun, ActionId.COMPLETE, "End jobs; no further run is possible.", several=True)
 @choosing
 @click.option("--last-sync", is_flag=True, help="Perform one last synchronization first.")
+@click.option(
+    "--stop-services",
+    "services",
+    multiple=True,
+    metavar="UNITS",
+    help="Stop these systemd units on the source before it: names or patterns, with commas.",
+)
+@click.option("--budget", metavar="10m", help="The downtime allowed; used up, it is told.")
+@click.option("--hold", is_flag=True, help="Go back by itself when the budget is used up.")
+@click.option("--rehearse", is_flag=True, help="Do all but the end: then start them again.")
+@click.option("--dry-run", is_flag=True, help="Only show what would stop, and for how long.")
 @waiting
 @click.pass_obj
 def complete(
     session: Session,
     chosen: Chosen,
     last_sync: bool,
+    services: tuple[str, ...],
+    budget: str | None,
+    hold: bool,
+    rehearse: bool,
+    dry_run: bool,
     yes: tuple[str, ...],
     wait: bool,
     timeout: float | None,
 ) -> int:
     """Complete jobs."""
-    args = {"last_sync": last_sync}
-    choice = Choice(last_sync=last_sync)
+    cutover = cutovers.arguments(
+        services, budget, last_sync=last_sync, hold=hold, rehearse=rehearse, dry_run=dry_run
+    )
+    if cutover and chosen.single is None:
+        raise SmcError("InvalidParameter.Combination", "--stop-services and several jobs")
+    if dry_run:
+        return cutovers.look(session, chosen.single or "", cutover, timeout)
+    args = {"last_sync": last_sync, **cutover}
+    choice = Choice(
+        last_sync=last_sync, services=tuple(cutover.get("stop_services", ())), rehearse=rehearse
+    )
     row = ActionId.COMPLETE
     return act(session, row, chosen, args, wait=wait, timeout=timeout, yes=yes, choice=choice)
 

@@ -18,6 +18,7 @@ from smc_tui.cli.words import (
     span,
     where,
 )
+from smc_tui.model.cutoverdoc import summary as cutover_summary
 from smc_tui.model.documents import Document
 from smc_tui.model.drill import summary as drill_summary
 from smc_tui.model.instants import WANTED_MEANS, Reading, Wanted
@@ -201,6 +202,8 @@ def job_page(job: Document, verbs: str = "") -> Iterator[Part]:
     yield field("One instant", _instant(job))
     yield field("Valid until", local(job["valid_until"]))
     yield field("Drill", _drilled(job))
+    if job.get("cutover"):
+        yield field("Cutover", cutover_summary(job["cutover"]))
     held = job["intermediate"]
     if held:
         yield field(

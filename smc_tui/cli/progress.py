@@ -56,7 +56,7 @@ class RunWatch:
             self._read, self._sent = SmoothedRate(), SmoothedRate()
         title = f"{job.name}: {job_word(job_summary(job))}"
         done = counters(job)
-        if job.phase is Phase.DRILLING and job.live.get("step"):
+        if job.phase in (Phase.DRILLING, Phase.CUTOVER) and job.live.get("step"):
             return Frame(f"{title}, {job.live['step']}")
         if job.phase is None:
             return Frame(title, idle=True)

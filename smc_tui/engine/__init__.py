@@ -11,6 +11,7 @@
     places      the queue in which they wait
     activity    a run while it is at work, and what is shown of it
     drills      migration drills, and what follows from them; drillbook writes it down
+    cutovers    services stopped, the way back; cutoverbook writes it down
     orders      what each worker is told
     logs        what workers say on the side, bounded
     worker      one worker process and its lines

@@ -33,6 +33,11 @@ def finish_awaited(job_id: str) -> str:
     return f"finish:{job_id}"
 
 
+def returned_awaited(job_id: str) -> str:
+    """Return the note of a request that waits for the end of a cutover's way back."""
+    return f"returned:{job_id}"
+
+
 def gone_awaited(job_id: str) -> str:
     """Return the note of a request that waits until a job is off the table."""
     return f"gone:{job_id}"

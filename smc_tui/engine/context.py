@@ -69,6 +69,12 @@ class Patience:
     leave: float = 10.0
 
 
+def _services(target: dict[str, Any], question: dict[str, Any]) -> dict[str, Any]:
+    from smc_tui.source.stopping import ask
+
+    return ask(target, question)
+
+
 @dataclass(frozen=True)
 class Seams:
     """What can be put in another's place."""
@@ -77,6 +83,7 @@ class Seams:
     shelf: Shelf
     commands: WorkerCommands = field(default_factory=WorkerCommands)
     patience: Patience = field(default_factory=Patience)
+    services: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] = _services
 
 
 class Closing(Exception):

@@ -17,6 +17,7 @@ from smc_tui.engine.claim import Claim
 from smc_tui.engine.clock import Clock
 from smc_tui.engine.collecting import Collecting
 from smc_tui.engine.context import RETRY_FIRST, RETRY_LATEST, Context, Seams
+from smc_tui.engine.cutovers import Cutovers
 from smc_tui.engine.drills import Drills
 from smc_tui.engine.keeping import ImageShelf, Keeper
 from smc_tui.engine.ledger import ENGINE, SCHEDULER, Ledger
@@ -78,6 +79,7 @@ class Engine:
         self._keeper = Keeper(self._context, self._ledger)
         self._runs = Runs(self._context, self._ledger, self._keeper)
         self._drills = Drills(self._context, self._ledger, self._runs, self._keeper)
+        self._cutovers = Cutovers(self._context, self._ledger, self._runs, self._keeper)
         self._works = Works(self._context, self._ledger)
         self._collecting = Collecting(self._context)
         self._pause = RETRY_FIRST
@@ -93,11 +95,12 @@ class Engine:
         }
 
     def _job_verbs(self) -> JobVerbs:
-        return JobVerbs(self._context, self._ledger, self._runs, self._drills, self._keeper)
+        parts = (self._ledger, self._runs, self._drills, self._cutovers, self._keeper)
+        return JobVerbs(self._context, *parts)
 
     async def recover(self) -> None:
         """Put right what the last engine left."""
-        parts = (self._ledger, self._runs, self._drills, self._keeper)
+        parts = (self._ledger, self._runs, self._drills, self._cutovers, self._keeper)
         await Recovery(self._context, *parts).run()
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
@@ -241,6 +244,8 @@ class Engine:
                     return
                 begun = self._ledger.begin_run(job, Move.SYNC, RunKind.SCHEDULE, SCHEDULER)
                 self._runs.start(*begun)
+            case schedule.Due.BUDGET:
+                self._cutovers.over_budget(job)
             case schedule.Due.EXPIRE:
                 expired = self._ledger.expire(job)
                 self._context.spawn(self._keeper.release(job.id), f"release of {expired.id}")

@@ -39,6 +39,7 @@ from smc_tui.engine.clock import Clock
 from smc_tui.jobstore.requests import Request
 from smc_tui.jobstore.writer import JobWriter
 from smc_tui.model import schedule
+from smc_tui.model.cutover import Stage, under_way
 from smc_tui.model.errors import SmcError
 from smc_tui.model.ids import Kind, new_id
 from smc_tui.model.instants import Reading
@@ -258,7 +259,15 @@ class Ledger:
                 "live": {},
                 "next_run": None,
             }
-            if job.wish is Wish.CANCEL:
+            cutover = under_way(job)
+            if cutover is not None:
+                cutover = cutover.synced(now)
+                changes["cutover"] = cutover.kept()
+            if cutover is not None and cutover.stage is Stage.BACK:
+                wish = Wish.CANCEL if job.wish is Wish.CANCEL else Wish.NONE
+                job = self._put(job, Move.CUTOVER_BACK, **changes, completing=False, wish=wish)
+                self._run_over(run, {"image": made.image.id, "status": str(job.status)})
+            elif job.wish is Wish.CANCEL:
                 job = self._put(job, Move.DELETE, **changes)
                 self._run_over(run, {"image": made.image.id, "status": str(job.status)})
             elif last:
@@ -361,8 +370,15 @@ class Ledger:
         with self.store.transaction():
             run = self.store.run(job.run_id) if job.run_id else None
             cancelled = job.wish is Wish.CANCEL
-            job = self._put(job, Move.CLEANED, run_id=None, completing=False, wish=Wish.NONE)
-            self.event(ENGINE, "finished", str(job.state), job)
+            changes: dict[str, Any] = {"run_id": None, "completing": False, "wish": Wish.NONE}
+            facts: dict[str, Any] = {}
+            cutover = under_way(job)
+            if cutover is not None:
+                cutover = cutover.completed(self.clock.now())
+                changes["cutover"] = cutover.kept()
+                facts = cutover.account()
+            job = self._put(job, Move.CLEANED, **changes)
+            self.event(ENGINE, "finished", str(job.state), job, **facts)
             result = {"status": str(job.status)}
             self.answer(finish_awaited(job.id), result)
             if run is not None:

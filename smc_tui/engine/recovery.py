@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from smc_tui.engine.answers import WORK
 from smc_tui.engine.context import Context, in_thread
+from smc_tui.engine.cutovers import Cutovers
 from smc_tui.engine.drills import Drills
 from smc_tui.engine.holdings import Holdings
 from smc_tui.engine.keeping import ASIDE, Keeper, image_of_manifest, lock_free, remove_tree
@@ -30,7 +31,13 @@ class Recovery:
     """One engine's first look at its home."""
 
     def __init__(
-        self, context: Context, ledger: Ledger, runs: Runs, drills: Drills, keeper: Keeper
+        self,
+        context: Context,
+        ledger: Ledger,
+        runs: Runs,
+        drills: Drills,
+        cutovers: Cutovers,
+        keeper: Keeper,
     ) -> None:
         self._context = context
         self._store = context.store
@@ -38,6 +45,7 @@ class Recovery:
         self._holdings = Holdings(ledger)
         self._runs = runs
         self._drills = drills
+        self._cutovers = cutovers
         self._keeper = keeper
 
     async def run(self) -> None:
@@ -136,6 +144,8 @@ class Recovery:
             self._context.spawn(self._keeper.release(job.id), f"release of {job.id}")
         elif job.phase is Phase.DRILLING:
             self._drills.resume(job)
+        elif job.phase is Phase.CUTOVER:
+            self._cutovers.resume(job)
         elif job.status is Status.RUNNING:
             run = self._store.run(job.run_id) if job.run_id else None
             if run is None:

@@ -14,11 +14,13 @@ has stopped. Did it fail? Only then is the job InError.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from smc_tui.engine import logs, orders
 from smc_tui.engine.activity import Active, attempt_counters, live, needed
 from smc_tui.engine.context import Closing, Context, in_thread
+from smc_tui.engine.cutoverbook import CutoverBook
 from smc_tui.engine.keeping import Keeper, image_of_manifest, image_of_result, lock_free
 from smc_tui.engine.ledger import ENGINE, Ledger, Made
 from smc_tui.engine.orders import compression_level
@@ -35,6 +37,7 @@ from smc_tui.engine.worker import (
     Worker,
 )
 from smc_tui.model import estimate
+from smc_tui.model.cutover import under_way
 from smc_tui.model.errors import SmcError
 from smc_tui.model.instants import Reading
 from smc_tui.model.lifecycle import Move, Phase, RunKind, Status
@@ -53,6 +56,9 @@ class Runs:
         self._ledger = ledger
         self._keeper = keeper
         self._active: dict[str, Active] = {}
+        self._cutovers = CutoverBook(ledger)
+        #: What takes a job back whose final sync has ended without completing it.
+        self.turned_back: Callable[[Job], None] = lambda job: None
         self._places = Places(context.config.syncs_at_once, self._show_queue)
 
     # What others ask of it
@@ -309,6 +315,9 @@ class Runs:
         run = active.run
         if made is not None:
             return self._ledger.publish(job, run, made)
+        if under_way(job) is not None:
+            self._cutovers.back(job, run, _failure(ending))
+            return self._context.store.job(job.id)
         if job.wish is Wish.CANCEL:
             return self._ledger.delete(job, ENGINE)
         if job.wish is Wish.PAUSE and not isinstance(ending, Failed):
@@ -327,6 +336,8 @@ class Runs:
             self._keeper.delete(job)
         elif job.phase is Phase.CLEANING:
             self._keeper.clean(job)
+        elif job.phase is Phase.CUTOVER:
+            self.turned_back(job)
         else:
             self._context.spawn(self._keeper.measure(job.id), f"size of {job.id}")
         self._context.wakeup.set()

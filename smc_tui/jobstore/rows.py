@@ -126,6 +126,7 @@ _JOBS = _Table(
     tags=_TUPLE,
     drill_report=_JSON,
     starting=_FLAG,
+    cutover=_JSON,
 )
 _RUNS = _Table(
     Run,

@@ -222,12 +222,17 @@ def _instants(db: Database) -> None:
     jobs.add_column("hook_timeout", int, not_null_default=10)
 
 
+def _cutovers(db: Database) -> None:
+    db.table("jobs").add_column("cutover", str, not_null_default="{}")
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     _ground_floor,
     _tags_and_drills,
     _drills_before_starts,
     _readings,
     _instants,
+    _cutovers,
 )
 
 VERSION = len(MIGRATIONS)

@@ -54,7 +54,8 @@ class JobStore(Records):
         """Return ``job show``."""
         with self.snapshot():
             job = self.job(ref)
-            return job_document(job, self.runs(job.id), self.images(job.id), self.resource(job.id))
+            known = self.runs(job.id), self.images(job.id), self.resource(job.id)
+            return job_document(job, *known, self.now())
 
     def job_documents(self) -> list[Document]:
         """Return ``job list``."""

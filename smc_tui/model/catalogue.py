@@ -121,6 +121,30 @@ CATALOGUE: dict[str, Entry] = {
         "the source has no systemd that could stop its services",
         "stop the services there by hand, then: smc-tui job complete NAME --last-sync",
     ),
+    "Cutover.NoUnits": _run(
+        "a service that is to be stopped is not there, or must not be stopped",
+        "see what would stop: smc-tui job complete NAME --last-sync --stop-services ... --dry-run",
+    ),
+    "Cutover.StopFailed": _run(
+        "a service could not be stopped; all were started again",
+        "see `systemctl status` of it on the source, then cut over again",
+    ),
+    "Cutover.Aborted": _run(
+        "the cutover was aborted; what it had stopped was started again",
+        "cut over again when it suits: smc-tui job complete NAME --last-sync",
+    ),
+    "Cutover.OverBudget": _run(
+        "the downtime allowed was used up; what was stopped was started again",
+        "choose a quieter time or a larger --budget; see smc-tui job show NAME",
+    ),
+    "Cutover.LeftStopped": _run(
+        "services that the cutover had stopped could not be started again",
+        "start them on the source by hand; smc-tui job show NAME lists them",
+    ),
+    "Cutover.NotUnderWay": _not_allowed(
+        "no cutover is under way that could be aborted",
+        "see what the job is doing: smc-tui job show NAME",
+    ),
     "Cutover.ServicesUnknown": _run(
         "the source does not say which services it has",
         "try `systemctl list-units` there, then do it again",

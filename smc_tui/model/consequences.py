@@ -51,12 +51,15 @@ class Facts:
 class Choice:
     """What was chosen with an action; None: what the job has now.
 
-    ``interval`` is seconds, ``keep`` the maximum of reserved images.
+    ``interval`` is seconds, ``keep`` the maximum of reserved images; ``services`` are
+    those that a cutover stops on the source, ``rehearse`` that they are started again.
     """
 
     last_sync: bool = False
     interval: int | None = None
     keep: int | None = None
+    services: tuple[str, ...] = ()
+    rehearse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,10 +243,25 @@ def _cancel(facts: Facts, choice: Choice) -> Consequences:
     )
 
 
+def _rehearse(facts: Facts, choice: Choice) -> Consequences:
+    return Consequences(
+        f"Rehearsing: {', '.join(choice.services)} on {facts.job.source_name} stop, a final"
+        " synchronisation follows, then they are started again.",
+        goes=("what these services serve, for the time of it", *_outgoing(facts, None)),
+        stays=(f"{_images(facts.images)}, and the one being made", "the job and its schedule"),
+        cost=_running_cost(facts, ends=False),
+        resumes="the job waits as before",
+    )
+
+
 def _complete(facts: Facts, choice: Choice) -> Consequences:
+    if choice.rehearse:
+        return _rehearse(facts, choice)
     good = [image for image in facts.images if image.good]
     if choice.last_sync:
-        does = "Completing: one last synchronisation, then the job never runs again."
+        stopped = ", ".join(choice.services)
+        first = f"{stopped} on {facts.job.source_name} stop, then " if stopped else ""
+        does = f"Completing: {first}one last synchronisation, then the job never runs again."
         images = (f"{_images(facts.images)}, and the one being made",)
         lost: tuple[str, ...] = _outgoing(facts, None)
     else:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from smc_tui.model import advice, estimate
+from smc_tui.model import advice, cutoverdoc, estimate
 from smc_tui.model.catalogue import CATALOGUE
+from smc_tui.model.cutover import Cutover
 from smc_tui.model.delays import delay
 from smc_tui.model.lifecycle import SourceState
 from smc_tui.model.things import Event, Fault, Image, Job, Resource, ResourceState, Run, Source
@@ -145,12 +146,20 @@ def job_summary(job: Job) -> Document:
 
 
 def job_document(
-    job: Job, runs: Sequence[Run], images: Sequence[Image], resource: Resource | None
+    job: Job,
+    runs: Sequence[Run],
+    images: Sequence[Image],
+    resource: Resource | None,
+    now: float = 0.0,
 ) -> Document:
-    """Return a job with its runs (oldest first), its images (newest last) and what it holds."""
+    """Return a job with its runs (oldest first), its images (newest last) and what it holds.
+
+    ``now`` is the engine's clock, POSIX seconds: for what is under way.
+    """
     return {
         **job_summary(job),
         "drill_report": job.drill_report or None,
+        "cutover": cutoverdoc.document(Cutover.of(job.cutover), job, now, instant),
         "images": [image_document(image) for image in images],
         "runs": [run_document(run) for run in runs],
         "intermediate": resource_document(resource) if resource else None,

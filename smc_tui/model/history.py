@@ -19,6 +19,7 @@ LABELS = MappingProxyType(
     {
         "job.create": "Create Migration Job",
         "job.tag": "Set Job Tags",
+        "job.cutover-abort": "Abort Cutover",
         "source.import": "Import Source",
         "source.tag": "Set Source Tags",
         "store.check": "Check Image Store",

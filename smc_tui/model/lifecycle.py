@@ -39,6 +39,7 @@ class Phase(StrEnum):
     SYNCING = "Syncing"
     PROCESSING = "Processing"
     CLEANING = "Cleaning"
+    CUTOVER = "Cutover"
 
 
 class SourceState(StrEnum):
@@ -145,6 +146,10 @@ class Move(StrEnum):
     LAST_IMAGE_MADE = "last image made"
     COMPLETE = "complete"
     COMPLETE_WITH_LAST_SYNC = "complete with a last sync"
+    CUT_OVER = "cut over"
+    CUTOVER_SYNC = "final sync of a cutover"
+    CUTOVER_BACK = "cutover goes back"
+    CUTOVER_RETURNED = "cutover gone back"
     CLEANED = "cleaned"
     PAUSE = "pause"
     FAIL = "fail"
@@ -166,11 +171,15 @@ _PREPARING = State(Status.RUNNING, Phase.PREPARING)
 _SYNCING = State(Status.RUNNING, Phase.SYNCING)
 _PROCESSING = State(Status.RUNNING, Phase.PROCESSING)
 _CLEANING = State(Status.RUNNING, Phase.CLEANING)
+_CUTOVER = State(Status.RUNNING, Phase.CUTOVER)
 
 #: The phases in which a sync worker is at work.
 WORKING = (_PREPARING, _SYNCING, _PROCESSING)
 
-RUNNING = (_DRILLING, *WORKING, _CLEANING)
+#: Services of the source are being stopped, or started again, outside of the final sync.
+CUTTING_OVER = _CUTOVER
+
+RUNNING = (_DRILLING, _CUTOVER, *WORKING, _CLEANING)
 
 #: Every state there is.
 STATES = (
@@ -203,9 +212,14 @@ MOVES: Mapping[Move, tuple[tuple[State, ...], State]] = MappingProxyType(
         Move.LAST_IMAGE_MADE: (WORKING, _CLEANING),
         Move.COMPLETE: ((_WAITING,), _CLEANING),
         Move.COMPLETE_WITH_LAST_SYNC: ((_WAITING,), _PREPARING),
+        Move.CUT_OVER: ((_WAITING,), _CUTOVER),
+        Move.CUTOVER_SYNC: ((_CUTOVER,), _PREPARING),
+        Move.CUTOVER_BACK: (WORKING, _CUTOVER),
+        Move.CUTOVER_RETURNED: ((_CUTOVER,), _WAITING),
         Move.CLEANED: ((_CLEANING,), _FINISHED),
         Move.PAUSE: ((_WAITING, *WORKING), _STOPPED),
-        Move.FAIL: (RUNNING, _IN_ERROR),
+        # Not from a cutover: services that it stopped would stay stopped.
+        Move.FAIL: ((_DRILLING, *WORKING, _CLEANING), _IN_ERROR),
         Move.RESUME: (WORKING, _PREPARING),
         Move.EXPIRE: ((_READY, _STOPPED, _IN_ERROR, _WAITING), _EXPIRED),
         Move.DELETE: (tuple(state for state in STATES if state != _DELETING), _DELETING),

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from smc_tui.model import cutoverdoc
+from smc_tui.model.cutover import Cutover
 from smc_tui.model.documents import (
     Document,
     event_document,
@@ -70,6 +72,12 @@ class Known:
             return {**job_summary(self.job), "deleted": False}
         return {"id": self.id, "name": self.name, "status": None, **self.last, "deleted": True}
 
+    def cutover(self, now: float) -> Document | None:
+        """The latest cutover; ``now`` is the engine's clock."""
+        if self.job is not None:
+            return cutoverdoc.document(Cutover.of(self.job.cutover), self.job, now, instant)
+        return self.last.get("cutover")
+
     @property
     def drill(self) -> Document | None:
         """The latest migration drill's report."""
@@ -79,7 +87,9 @@ class Known:
 
 def last_facts(job: Job) -> Document:
     """Return what the event of a job's deletion keeps of it."""
-    return {LAST: {**job_summary(job), "drill_report": job.drill_report, "live": None}}
+    told = cutoverdoc.document(Cutover.of(job.cutover), job, 0.0, instant)
+    kept = {"drill_report": job.drill_report, "cutover": told, "live": None}
+    return {LAST: {**job_summary(job), **kept}}
 
 
 def report(
@@ -116,6 +126,7 @@ def report(
         "images_removed": _removed(known.events),
         "verifications": _verifications(known.events, runs, images),
         "drill": known.drill,
+        "cutover": known.cutover(generated),
         "events": [event_document(event) for event in known.events],
     }  # fmt: skip
 

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from smc_tui.model.cutoverdoc import summary as cutover_summary
 from smc_tui.model.documents import Document
 from smc_tui.model.history import action_words, fact_words, result_words
 from smc_tui.model.instants import Reading
@@ -50,6 +51,7 @@ def report_sections(report: Document, events: Sequence[Event]) -> Iterator[Secti
         ("Images removed", _removed(report["images_removed"])),
         ("Verifications", _verifications(report["verifications"])),
         ("Migration drill", _drill(report["drill"])),
+        *((("Cutover", _cutover(report["cutover"])),) if report.get("cutover") else ()),
         ("Events", _events(events)),
     ):
         yield Section(part.columns, part.rows, part.note, title)
@@ -192,6 +194,13 @@ def _drill(drill: Document | None) -> Section:
     rows = [[_value(item.get(name)) for name in names] for item in items]
     result = f"Result: {drill.get('result') or NOTHING}"
     return Section([name.capitalize() for name in names], rows, result)
+
+
+def _cutover(cutover: Document) -> Section:
+    steps = cutover["steps"]
+    names = ("step", "state", "started", "seconds", "told")
+    rows = [[_value(step.get(name)) for name in names] for step in steps]
+    return Section([name.capitalize() for name in names], rows, cutover_summary(cutover))
 
 
 def _events(events: Sequence[Event]) -> Section:

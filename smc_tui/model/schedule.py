@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
+from smc_tui.model.cutover import under_way
 from smc_tui.model.instants import ChangeDetection
 from smc_tui.model.lifecycle import EXPIRABLE, RunKind, Status
 from smc_tui.model.things import Job, Run
@@ -30,6 +31,7 @@ class Due(StrEnum):
     RUN = "run"
     EXPIRE = "expire"
     DELETE = "delete"
+    BUDGET = "budget"
 
 
 def next_run(ended: float, interval: int) -> float | None:
@@ -66,13 +68,17 @@ def instants(job: Job) -> dict[Due, float]:
         found[Due.EXPIRE] = job.settings.valid_until
     if job.status is Status.EXPIRED and job.expired is not None:
         found[Due.DELETE] = job.expired + DELETED_AFTER
+    cutover = under_way(job) if job.cutover else None
+    if cutover is not None and not cutover.over and (at := cutover.runs_out()) is not None:
+        found[Due.BUDGET] = at
     return found
 
 
 def due(job: Job, now: float) -> Due | None:
     """Return what is due, the end of the valid time before a run."""
     late = [what for what, at in instants(job).items() if at <= now]
-    return next((what for what in (Due.DELETE, Due.EXPIRE, Due.RUN) if what in late), None)
+    order = (Due.BUDGET, Due.DELETE, Due.EXPIRE, Due.RUN)
+    return next((what for what in order if what in late), None)
 
 
 def next_instant(job: Job) -> float | None:

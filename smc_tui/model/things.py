@@ -138,7 +138,8 @@ class Job:
     ``run_id`` is the run under way, or the paused one that a start continues.
     ``completing``: the job ends with the next image (a last sync was asked for).
     ``live`` is the running worker's latest progress line. ``drill_report`` is the
-    latest migration drill's, empty before the first. ``starting``: a start is under way
+    latest migration drill's, empty before the first. ``cutover`` is the latest cutover's
+    (``model/cutover.py``), empty before the first. ``starting``: a start is under way
     or was held up by its drill, so the drill's passing goes on to the migration.
     """
 
@@ -162,6 +163,7 @@ class Job:
     tags: tuple[str, ...] = ()
     drill_report: dict[str, Any] = field(default_factory=dict)
     starting: bool = False
+    cutover: dict[str, Any] = field(default_factory=dict)
 
     @property
     def state(self) -> State:

@@ -29,6 +29,7 @@ OFFERED = {
     "Running:Preparing": {"pause", "modify", "cancel", "report"},
     "Running:Syncing": {"pause", "modify", "cancel", "report"},
     "Running:Processing": {"modify", "cancel", "report"},
+    "Running:Cutover": {"modify", "cancel", "report"},
     "Running:Cleaning": {"modify", "cancel", "report"},
     "Waiting": {"pause", "sync", "interval", "complete", "modify", "cancel", "report"},
     "Stopped": {"start", "retry", "modify", "cancel", "release", "report"},

@@ -46,6 +46,12 @@ Running:Processing  last image made          Running:Cleaning
 Waiting             complete                 Running:Cleaning
 Waiting             complete with a last sync  Running:Preparing
 Running:Cleaning    cleaned                  Finished
+Waiting             cut over                 Running:Cutover
+Running:Cutover     final sync of a cutover  Running:Preparing
+Running:Preparing   cutover goes back        Running:Cutover
+Running:Syncing     cutover goes back        Running:Cutover
+Running:Processing  cutover goes back        Running:Cutover
+Running:Cutover     cutover gone back        Waiting
 Waiting             pause                    Stopped
 Running:Preparing   pause                    Stopped
 Running:Syncing     pause                    Stopped

@@ -38,10 +38,11 @@ class Sshd:
     process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def prepare(cls, folder: Path, python: str | None = None) -> Sshd:
+    def prepare(cls, folder: Path, python: str | None = None, path: str | None = None) -> Sshd:
         """Write keys and configuration, start the server.
 
-        With ``python`` that is the only interpreter which the server finds.
+        With ``python`` that is the only interpreter which the server finds; ``path`` is
+        the PATH of all that is run there.
         """
         folder.mkdir(mode=0o700)
         keygen(folder / "host_key")
@@ -58,6 +59,9 @@ class Sshd:
             with (folder / "sshd_config").open("a") as file:
                 swap = f"s,/usr/bin/python3.*platform-python,{python},"
                 file.write(f'ForceCommand eval "$(echo "$SSH_ORIGINAL_COMMAND" | sed {swap})"\n')
+        if path is not None:
+            with (folder / "sshd_config").open("a") as file:
+                file.write(f'SetEnv PATH="{path}"\n')
         (folder / "ssh_config").write_text(
             f"Host source\n HostName 127.0.0.1\n Port {server.port}\n User {server.user}\n"
             f"Host *\n IdentityFile {folder}/user_key\n IdentitiesOnly yes\n"

@@ -227,7 +227,7 @@ def held_up(job: Job) -> list[Line]:
         lines.append((Cell(f" Queued: waits for {printable(str(waiting))}", Tone.WARN),))
     if isinstance(retry, dict):
         lines.append((Cell(f" Reconnecting: {_attempt(retry)}", Tone.WARN),))
-    if job.phase is Phase.DRILLING and job.live.get("step"):
+    if job.phase in (Phase.DRILLING, Phase.CUTOVER) and job.live.get("step"):
         lines.append((Cell(f" Looking at: {printable(str(job.live['step']))}", Tone.BUSY),))
     return lines
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from smc_tui.engine.answers import gone_awaited, stop_awaited
 from smc_tui.engine.context import Context
+from smc_tui.engine.cutovers import Cutovers, in_time
 from smc_tui.engine.drills import Drills
 from smc_tui.engine.holdings import Holdings
 from smc_tui.engine.keeping import Keeper
@@ -14,17 +16,28 @@ from smc_tui.engine.ledger import Ledger
 from smc_tui.engine.runs import Runs
 from smc_tui.engine.verbs import flag, known_args
 from smc_tui.jobstore.requests import Request
+from smc_tui.model import settings
 from smc_tui.model.actions import BY_VERB, refusal
+from smc_tui.model.cutover import Cutover
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import Move, Phase, RunKind, Status
 from smc_tui.model.things import Job, Resource, Wish
+
+#: What of ``job.complete`` asks for a cutover.
+_CUTOVER = ("stop_services", "budget", "hold", "rehearse", "dry_run")
 
 
 class JobVerbs:
     """What may be asked of a job that exists."""
 
     def __init__(
-        self, context: Context, ledger: Ledger, runs: Runs, drills: Drills, keeper: Keeper
+        self,
+        context: Context,
+        ledger: Ledger,
+        runs: Runs,
+        drills: Drills,
+        cutovers: Cutovers,
+        keeper: Keeper,
     ) -> None:
         self._context = context
         self._store = context.store
@@ -32,6 +45,7 @@ class JobVerbs:
         self._holdings = Holdings(ledger)
         self._runs = runs
         self._drills = drills
+        self._cutovers = cutovers
         self._keeper = keeper
 
     def verbs(self) -> Mapping[str, Callable[[Request], None]]:
@@ -44,6 +58,7 @@ class JobVerbs:
             "job.pause": self.pause,
             "job.complete": self.complete,
             "job.cancel": self.cancel,
+            "job.cutover-abort": self.abort,
             "job.release": self.release,
         }
 
@@ -86,7 +101,7 @@ class JobVerbs:
         if job.status is Status.WAITING:
             self._ledger.hold_back(job, request)
             return
-        if job.wish is Wish.CANCEL:
+        if job.wish is Wish.CANCEL or in_time(job):
             raise _stopping(job)
         self._wish(job, Wish.PAUSE, request, stop_awaited(job.run_id or ""))
 
@@ -102,6 +117,8 @@ class JobVerbs:
         job = self._allowed(request)
         if job.phase is Phase.DRILLING:
             self._drills.cancel(job, request)
+        elif in_time(job):
+            self._cutovers.cancel(job, request)
         elif job.status is Status.RUNNING:
             self._wish(job, Wish.CANCEL, request, gone_awaited(job.id))
         else:
@@ -116,14 +133,43 @@ class JobVerbs:
 
     def complete(self, request: Request) -> None:
         """Complete a job, with or without one last synchronisation."""
-        args = known_args(request, "last_sync")
+        args = known_args(request, "last_sync", *_CUTOVER)
         last_sync = flag(args, "last_sync")
         job = self._allowed(request)
-        if last_sync:
+        if any(args.get(name) for name in _CUTOVER):
+            self._cut_over(job, request, args)
+        elif last_sync:
             job = replace(job, completing=True)
             self._begin(job, Move.COMPLETE_WITH_LAST_SYNC, RunKind.LAST, request)
         else:
             self._keeper.clean(self._ledger.complete(job, request))
+
+    def _cut_over(self, job: Job, request: Request, args: dict[str, Any]) -> None:
+        """Complete a job by a cutover, or rehearse it, or only look what it would do."""
+        if "stop_services" not in args or not flag(args, "last_sync"):
+            raise SmcError(
+                "InvalidParameter.Combination", "a cutover has last_sync and stop_services"
+            )
+        allowed = settings.budget(args["budget"]) if args.get("budget") else 0
+        if flag(args, "hold") and not allowed:
+            raise SmcError("InvalidParameter.Combination", "hold without a budget")
+        cutover = Cutover(
+            started=self._context.clock.now(),
+            actor=request.actor,
+            patterns=settings.units(args["stop_services"]),
+            budget=allowed,
+            hold=flag(args, "hold"),
+            rehearsal=flag(args, "rehearse"),
+        )
+        if flag(args, "dry_run"):
+            self._cutovers.plan(request, job, cutover)
+        else:
+            self._cutovers.start(job, request, cutover)
+
+    def abort(self, request: Request) -> None:
+        """Abort a cutover: what it has stopped is started again, the job waits as before."""
+        known_args(request)
+        self._cutovers.abort(self._store.job(request.target), request)
 
     def release(self, request: Request) -> None:
         """Release a stopped job's intermediate resource; a retry then starts anew."""
