@@ -79,6 +79,8 @@ def page(document: Document) -> Iterator[Part]:
     yield field("Open now", f"{document['connections']} connections")
     for text in document["problems"]:
         yield field("Problem", text)
+    for text in document["warnings"]:
+        yield field("Warning", text)
     yield from _forecast_lines(document)
     for step in document["steps"]:
         back = step["way_back"]

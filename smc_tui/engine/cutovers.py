@@ -31,10 +31,10 @@ from smc_tui.model.cutover import (
     abort_refusal,
     under_way,
 )
-from smc_tui.model.cutoverdoc import problems, rehearsal_document
+from smc_tui.model.cutoverdoc import problems, rehearsal_document, warnings
 from smc_tui.model.errors import SmcError
 from smc_tui.model.lifecycle import WORKING, Phase
-from smc_tui.model.things import Job, Wish
+from smc_tui.model.things import Job, Run, Wish
 from smc_tui.model.units import bytes_text
 
 #: A service that does not start is tried so often; so is a source out of reach, where the
@@ -154,12 +154,16 @@ class Cutovers:
             raise
         except Exception as error:
             await self._context.persist(partial(self._failed, job_id, error))
-        job = self._store.job(job_id)
-        if turns_back(job):
+        begun = await self._context.persist(partial(self._sync, job_id))
+        if begun is None:
             await self._back(job_id)
-            return
-        begun = await self._context.persist(lambda: self._book.sync(self._store.job(job_id)))
-        self._runs.start(*begun)
+        else:
+            self._runs.start(*begun)
+
+    def _sync(self, job_id: str) -> tuple[Job, Run] | None:
+        """Begin the final sync, unless it was turned back while that could not be written."""
+        job = self._store.job(job_id)
+        return None if turns_back(job) else self._book.sync(job)
 
     def _cutover(self, job_id: str) -> Cutover:
         return self._book.of(self._store.job(job_id))
@@ -197,6 +201,7 @@ class Cutovers:
         units = tuple(unit["name"] for unit in found["units"] if unit["active"])
         thought = self._forecast(self._store.job(job_id), len(units), cutover)
         told = f"{len(units)} of {len(found['units'])} services run: {', '.join(units) or 'none'}"
+        told = "; ".join((told, *warnings(found)))
         await self._end(job_id, Step.CHECKLIST, told, units=units, forecast=thought)
 
     async def _stop(self, job_id: str, cutover: Cutover) -> None:
@@ -205,7 +210,7 @@ class Cutovers:
             if any(each["name"] == unit for each in self._cutover(job_id).results):
                 continue
             answer = await self._ask(job_id, {"do": "stop", "units": [unit]})
-            (done,) = answer["units"] or ({"name": unit, "result": "failed", "why": "no answer"},)
+            (done,) = answer["units"] or (_unanswered(unit),)
             await self._context.persist(partial(self._stopped, job_id, done))
             if done["result"] == "failed":
                 raise SmcError("Cutover.StopFailed", f"{unit}: {done['why']}", unit=unit)
@@ -313,6 +318,10 @@ class Cutovers:
                     self._store.finish(request, now, {"job": job.id, "document": outcome})
 
         await self._context.persist(settle)
+
+
+def _unanswered(unit: str) -> Document:
+    return {"name": unit, "result": "failed", "why": "no answer", "seconds": 0.0}
 
 
 def in_time(job: Job) -> bool:

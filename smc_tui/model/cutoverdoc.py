@@ -49,6 +49,16 @@ def problems(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def warnings(found: Mapping[str, Any]) -> list[str]:
+    """Return what would start a stopped service again, and is not to be stopped itself."""
+    named = {unit["name"] for unit in found["units"]}
+    return [
+        f"{trigger} may start {unit['name']} again: stop it too"
+        for unit in found["units"] if unit["active"]
+        for trigger in unit["triggered_by"] if trigger not in named
+    ]  # fmt: skip
+
+
 def rehearsal_document(
     job: Job, cutover: Cutover, found: Mapping[str, Any], thought: Forecast | None
 ) -> dict[str, Any]:
@@ -69,6 +79,7 @@ def rehearsal_document(
         "ports": [{"protocol": name, "port": port} for name, port in sorted(ports)],
         "connections": sum(unit["connections"] for unit in stopping),
         "problems": problems(found),
+        "warnings": warnings(found),
         "forecast": thought.document() if thought else None,
         "budget_seconds": cutover.budget or None,
         "inside_budget": _inside(thought, cutover.budget),

@@ -270,8 +270,12 @@ def state_of(name):
     return found[0].get("ActiveState", "") if found else ""
 
 
-def turn(timeout):
-    """Wait until no other program of this kind stops or starts anything; return the lock."""
+def turn(timeout, must):
+    """Wait until no other program of this kind stops or starts anything; return the lock.
+
+    Any process of the source could hold that name for ever: that may keep services from
+    being stopped, but not from being started again.
+    """
     lock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     end = time.monotonic() + timeout
     while True:
@@ -279,8 +283,11 @@ def turn(timeout):
             lock.bind("\0smc-tui-services")
             return lock
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or time.monotonic() > end:
+            late = error.errno != errno.EADDRINUSE or time.monotonic() > end
+            if late and must:
                 raise ValueError("another program is stopping or starting services") from None
+            if late:
+                return lock
         time.sleep(0.1)
 
 
@@ -293,7 +300,8 @@ def change(question, verb, wanted, done, idle):
     """Stop or start units one after the other, in the order given."""
     timeout = float(question["timeout"])
     results = []
-    with turn(timeout * len(question["units"]) + 10):
+    # Another one is through with the unit at hand: then it finds itself abandoned.
+    with turn(timeout + 10, verb == "stop"):
         for name in question["units"]:
             if abandoned():
                 break

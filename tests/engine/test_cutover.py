@@ -121,6 +121,13 @@ def test_a_dry_run_tells_what_stands_in_the_way(waiting, units):
     assert told["stopping"] == []
 
 
+def test_what_would_start_a_service_again_is_told(waiting, units):
+    units.change("a.service", triggered_by="a.socket")
+    told = cut_over(waiting, dry_run=True).result["document"]
+    assert told["warnings"] == ["a.socket may start a.service again: stop it too"]
+    assert told["problems"] == []
+
+
 @pytest.mark.parametrize("unit", ["nowhere.service", "ssh.service"])
 def test_what_cannot_be_stopped_stops_nothing(waiting, units, unit):
     if unit == "ssh.service":

@@ -103,6 +103,18 @@ def test_a_stop_that_fails_is_the_last_and_says_why(units):
     assert units.active() == ["stuck.service", "z.service"]
 
 
+def test_the_turn_of_another_program_keeps_services_up_but_never_down(units, monkeypatch):
+    units.add("a.service")
+    # The program waits for the other's unit, and ten seconds more.
+    monkeypatch.setattr(stopping, "UNIT_TIMEOUT", -9.5)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+        other.bind("\0smc-tui-services")
+        assert code(ask, "stop", units=["a.service"]) == "Cutover.ServicesUnknown"
+        assert units.active() == ["a.service"]
+        (started,) = ask("start", units=["a.service"])["units"]
+        assert started["result"] == "was running"
+
+
 def test_a_start_that_fails_keeps_no_other_from_starting(units):
     units.add("a.service", active=False, stuck=["start"])
     units.add("b.service", active=False)
