@@ -12,6 +12,7 @@ from dataclasses import replace
 from smc_tui.engine.answers import WORK
 from smc_tui.engine.ledger import ENGINE, Ledger
 from smc_tui.jobstore.requests import Request
+from smc_tui.model.errors import SmcError
 from smc_tui.model.ids import Kind, new_id
 from smc_tui.model.lifecycle import Status
 from smc_tui.model.things import INTERMEDIATE, Job, Resource, ResourceState
@@ -64,7 +65,7 @@ class Holdings:
     def _start_again(self, job: Job) -> None:
         """Let a stopped job's next run be a new one."""
         self._ledger.end_paused(
-            job, "ReplicationJob.Released", f"{job.name} holds nothing any more"
+            job, SmcError("ReplicationJob.Released", f"{job.name} holds nothing any more")
         )
         if job.run_id or job.status is Status.IN_ERROR:
             self._store.put_job(replace(job, run_id=None, progress=0.0, live={}))

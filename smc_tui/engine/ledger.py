@@ -347,21 +347,21 @@ class Ledger:
     def delete(self, job: Job, actor: str, request: Request | None = None) -> Job:
         """Take a job whose worker has stopped, or that has none, to Deleting."""
         with self.store.transaction():
-            self.end_paused(job, "ReplicationJob.Cancelled", f"{job.name} was cancelled")
+            self.end_paused(job, SmcError("ReplicationJob.Cancelled", f"{job.name} was cancelled"))
             job = self._put(job, Move.DELETE, live={}, next_run=None, run_id=None)
             self.event(actor, "deleting", str(job.state), job)
             if request is not None:
                 self.accept(request, {"job": job.id}, gone_awaited(job.id))
         return job
 
-    def end_paused(self, job: Job, code: str, detail: str) -> None:
-        """End the run that was stopped and will not go on; inside a transaction."""
+    def end_paused(self, job: Job, error: SmcError) -> None:
+        """End with this error the run that was stopped and will not go on; in a transaction."""
         run = self.store.run(job.run_id) if job.run_id else None
         if run is None or run.ended is not None:
             return
-        error = SmcError(code, detail)
         now = self.clock.now()
-        self.store.put_run(replace(run, ended=now, fault=Fault(code, detail, now)))
+        fault = Fault(error.code, error.detail, now)
+        self.store.put_run(replace(run, ended=now, fault=fault))
         self.answer(run_awaited(run.id), error)
         self.answer(stop_awaited(run.id), error)
 
@@ -403,7 +403,7 @@ class Ledger:
         """Record that a job's valid time has passed."""
         now = self.clock.now()
         with self.store.transaction():
-            self.end_paused(job, "ReplicationJob.Expired", "the valid time has passed")
+            self.end_paused(job, SmcError("ReplicationJob.Expired", "the valid time has passed"))
             job = self._put(job, Move.EXPIRE, expired=now, next_run=None, run_id=None)
             self.event(SCHEDULER, "expired", str(job.state), job)
         return job

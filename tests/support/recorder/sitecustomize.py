@@ -43,9 +43,7 @@ def record(error):
 
     def init(self, code, *args, **facts):
         plain(self, code, *args, **facts)
-        # Who makes it, or who has it made there and names the code.
-        maker, caller = sys._getframe(1).f_code.co_filename, sys._getframe(2).f_code.co_filename
-        if code not in seen and (is_origin(code, maker) or is_origin(code, caller)):
+        if code not in seen and is_origin(code, sys._getframe(1).f_code.co_filename):
             seen.add(code)
             # One file a code: any number of processes may write at once.
             open(os.path.join(folder, code), "w").close()  # noqa: PTH118, PTH123
