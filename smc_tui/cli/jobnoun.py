@@ -12,12 +12,12 @@ from smc_tui.model import settings
 
 _MAKING, _LISTS, _VERBS = "smc_tui.cli.jobs", "smc_tui.cli.joblist", "smc_tui.cli.jobverbs"
 _DRILLS, _VIEWS = "smc_tui.cli.drills", "smc_tui.cli.jobviews"
-_CUTOVERS = "smc_tui.cli.cutovers"
+_CUTOVERS, _WINDOWS = "smc_tui.cli.cutovers", "smc_tui.cli.windows"
 
 #: The verbs in the order of a migration -> the module that has them.
 _PLACES = {
     "create": _MAKING, "list": _LISTS, "show": _LISTS, "drill": _DRILLS, "start": _VERBS,
-    "sync": _VERBS, "interval": _VERBS, "pause": _VERBS, "complete": _VERBS,
+    "sync": _VERBS, "interval": _VERBS, "pause": _VERBS, "window": _WINDOWS, "complete": _VERBS,
     "cutover-abort": _CUTOVERS, "retry": _VERBS,
     "cancel": _VERBS, "release": _VERBS, "modify": _MAKING, "tag": _MAKING, "wait": _MAKING,
     "actions": _VIEWS, "errors": _VIEWS, "history": _VIEWS, "report": _VIEWS,

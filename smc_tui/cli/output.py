@@ -26,6 +26,7 @@ Part = str | Table
 #: For terminals and fonts that have nothing else.
 _ASCII = str.maketrans(
     {"…": "...", "–": "-", "—": "-", "→": "->", "·": "-", "×": "x", "\ufffd": "?"}
+    | dict(zip("▁▂▃▄▅▆▇█", "_.:-=+*#", strict=True))
 )
 
 

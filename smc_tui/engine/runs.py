@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from smc_tui.engine import logs, orders
+from smc_tui.engine import hours, logs, orders
 from smc_tui.engine.activity import Active, attempt_counters, live, needed
 from smc_tui.engine.context import Closing, Context, in_thread
 from smc_tui.engine.cutoverbook import CutoverBook
@@ -280,6 +280,7 @@ class Runs:
         job = self._context.store.job(job_id)
         if isinstance(ending, Result):
             document = ending.document
+            hours.learn(self._context, job.source_id, document.get("states"))
             report = {name: document.get(name) for name in _REPORTED if name in document}
             try:
                 image = image_of_result(document, job, active.run, active.created)

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from smc_tui.engine import orders
+from smc_tui.engine import hours, orders
 from smc_tui.engine.context import Context
 from smc_tui.engine.ledger import ENGINE, Ledger
 from smc_tui.engine.worker import Document, Ending, Failed, Result, Worker
@@ -82,6 +82,7 @@ class Visits:
             ending = await self._ask(orders.visit(self._context, job, source))
             if isinstance(ending, Result):
                 self._learn(job, ending.document)
+                hours.learn(self._context, job.source_id, ending.document.get("states"))
             else:
                 self._context.log.info("visit of %s: %s", job.source_id, _why(ending))
         finally:

@@ -22,6 +22,7 @@ from smc_tui.model.actions import Ability
 from smc_tui.model.errors import SmcError
 from smc_tui.model.report import DELETED, LAST, Known
 from smc_tui.model.things import Event, Image, Job, Resource, Run, Source
+from smc_tui.model.window import Hour
 
 _IMAGES = (
     "SELECT images.*, (SELECT json_group_array(holder) FROM"
@@ -207,6 +208,14 @@ class Records:
         """Return everything that is held or being released, oldest first."""
         found = self._all("SELECT * FROM resources WHERE state != 'Released' ORDER BY created, id")
         return [rows.resource_of(row) for row in found]
+
+    def hours(self, source_id: str) -> list[Hour]:
+        """Return what is known of the hours of a source's disks, oldest first."""
+        found = self._all(
+            "SELECT number, written, seconds FROM hours WHERE source_id = ? ORDER BY number",
+            source_id,
+        )
+        return [Hour(*row) for row in found]
 
     def known_job(self, ref: str) -> Known:
         """Return a job by id or name with its history, also one that is gone by now.

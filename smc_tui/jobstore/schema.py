@@ -226,6 +226,22 @@ def _cutovers(db: Database) -> None:
     db.table("jobs").add_column("cutover", str, not_null_default="{}")
 
 
+def _hours(db: Database) -> None:
+    # What a disk's counts said last, and what that came to an hour: ``model/window.py``.
+    db.table("counts").create(
+        {"source_id": str, "disk": str, "at": float, "written": int, "epoch": str},
+        pk=("source_id", "disk"),
+        not_null={"at", "written", "epoch"},
+        strict=True,
+    )
+    db.table("hours").create(
+        {"source_id": str, "disk": str, "number": int, "written": float, "seconds": float},
+        pk=("source_id", "disk", "number"),
+        not_null={"written", "seconds"},
+        strict=True,
+    )
+
+
 MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     _ground_floor,
     _tags_and_drills,
@@ -233,6 +249,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     _readings,
     _instants,
     _cutovers,
+    _hours,
 )
 
 VERSION = len(MIGRATIONS)

@@ -24,6 +24,7 @@ from smc_tui.jobstore.requests import Request, RequestState
 from smc_tui.jobstore.store import JobStore
 from smc_tui.model.errors import SmcError
 from smc_tui.model.things import Event, Image, Job, Resource, Run, Source
+from smc_tui.model.window import HOUR, KEPT, Count, between
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -83,8 +84,32 @@ class JobWriter(JobStore):
         self._put("sources", rows.source_row(source))
 
     def delete_source(self, source_id: str) -> None:
-        """Forget a source."""
+        """Forget a source and its hours."""
         self._connection.execute("DELETE FROM sources WHERE id = ?", (source_id,))
+        for table in ("counts", "hours"):
+            self._connection.execute(f"DELETE FROM {table} WHERE source_id = ?", (source_id,))
+
+    def put_count(self, source_id: str, disk: str, now: Count) -> None:
+        """Note how much a disk was written to; hours that are too old go."""
+        row = self._one(
+            "SELECT at, written, epoch FROM counts WHERE source_id = ? AND disk = ?",
+            source_id,
+            disk,
+        )
+        hours = between(Count(*row), now) if row else ()
+        self._connection.executemany(
+            "INSERT INTO hours VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " written = written + excluded.written, seconds = seconds + excluded.seconds",
+            [(source_id, disk, hour.number, hour.written, hour.seconds) for hour in hours],
+        )
+        self._connection.execute(
+            "INSERT OR REPLACE INTO counts VALUES (?, ?, ?, ?, ?)",
+            (source_id, disk, now.at, now.written, now.epoch),
+        )
+        oldest = int((now.at - KEPT) // HOUR)
+        self._connection.execute(
+            "DELETE FROM hours WHERE source_id = ? AND number < ?", (source_id, oldest)
+        )
 
     def put_job(self, job: Job) -> None:
         """Insert or replace a job."""

@@ -260,6 +260,9 @@ class _Run:
             change_detection=finding.detection,
             change_reason=finding.reason,
             instant=finding.document(),
+            states={
+                disk.path: footprint["states"].get(str(disk.index)) for disk in work.witness.disks
+            },
             hash=work.hashing.name,
             footprint={k: v for k, v in footprint.items() if k != "states"},
             links=self.connection.count,

@@ -44,7 +44,8 @@ def _visited(description: RunDescription, connection: Connection) -> dict[str, A
     Returns:
         ``kept``: whether there is one that the next run can believe; ``reason``: why not,
         and ``lost`` whether there was one until now;
-        ``fill``: how full the kernel's buffer was, 0 to 1; ``pages``: how many came.
+        ``fill``: how full the kernel's buffer was, 0 to 1; ``pages``: how many came;
+        ``states``: of the disks, by path.
     """
     with _alone(description) as free:
         record = Record.load(description.staging)
@@ -67,7 +68,8 @@ def _visited(description: RunDescription, connection: Connection) -> dict[str, A
         record.with_marks(written, loose).save(description.staging)
         live.settle(keep=True)
         count = sum(end - first for pairs in written.values() for first, end in pairs)
-        return {"kept": True, "lost": False, "fill": live.fill, "pages": count}
+        states = {disk.path: disk.state for disk in disks}
+        return {"kept": True, "lost": False, "fill": live.fill, "pages": count, "states": states}
 
 
 def _lost(why: str) -> dict[str, Any]:

@@ -71,6 +71,20 @@ def test_a_record_that_is_lost_is_told_with_the_reason(waiting):
     assert "\x1b" not in event.result
 
 
+def test_what_visits_count_becomes_hours(waiting):
+    source = waiting.store.source("web01")
+    state = [1 << 30, ["1000"], ["0"], ["0"], "boot", "1"]
+    answer(waiting, "visit", kind="result", kept=True, states={source.disks[0].path: state})
+    count = len(asked(waiting, "visit"))
+    waiting.until(lambda: len(asked(waiting, "visit")) >= count + 2)
+    state[1] = ["3048"]
+    states = {source.disks[0].path: state, "/dev/nobodys": state, "/dev/odd": "\x1b[2J"}
+    answer(waiting, "visit", kind="result", kept=True, states=states)
+    waiting.until(lambda: sum(h.written for h in waiting.store.hours(source.id)) > 0)
+    hours = waiting.store.hours(source.id)
+    assert sum(hour.written for hour in hours) == pytest.approx(2048 * 512)
+
+
 def test_a_job_that_is_cancelled_leaves_nothing_on_its_source(waiting):
     waiting.ask("job.cancel", "web01-1")
     waiting.until(lambda: asked(waiting, "tidy"))
