@@ -299,22 +299,21 @@ def test_an_agent_killed_around_the_freeze_leaves_nothing_behind(server, tmp_pat
     assert server.job.result()["image"]["consistency"] == "frozen"
 
 
-def stopped_in_its_freeze(agents: list[int]) -> bool:
-    """Stop the agent that has entered the kernel to freeze; tell whether one did.
+def in_its_freeze(agents: list[int]) -> int | None:
+    """Wait until one of them has entered the kernel to freeze and return it, None if none does.
 
-    A process that is stopped in there stands still as soon as it is out again: with
-    everything frozen, before it can do anything about it.
+    What befalls a process in there befalls it as soon as it is out again: with everything
+    frozen, before it can do anything about it.
     """
     limit = time.monotonic() + 20
     while time.monotonic() < limit:
         for agent in agents:
             with contextlib.suppress(OSError):
                 if FIFREEZE in Path(f"/proc/{agent}/syscall").read_text("ascii"):
-                    os.kill(agent, signal.SIGSTOP)
-                    return True
+                    return agent
         if not any(Path(f"/proc/{agent}").exists() for agent in agents):
-            return False
-    return False
+            return None
+    return None
 
 
 def test_a_stopped_agent_keeps_nothing_frozen_for_more_than_two_seconds(server, tmp_path):
@@ -326,7 +325,8 @@ def test_a_stopped_agent_keeps_nothing_frozen_for_more_than_two_seconds(server, 
             run = server.job.start()
             until(lambda run=run: agents(run))
             found = agents(run)
-            if stopped_in_its_freeze(found):
+            if (frozen := in_its_freeze(found)) is not None:
+                os.kill(frozen, signal.SIGSTOP)
                 time.sleep(2.2)  # what stands still for longer is what must not be
                 for agent in found:
                     os.kill(agent, signal.SIGCONT)
