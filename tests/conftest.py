@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 import smc_tui.model.errors  # noqa: F401, before anything is recorded
 from tests.support import codes
+from tests.support.records import forget, records
 
 #: What is run as a whole (``pyproject.toml``, ``.ci/run``), and whether others run beside it.
 DEFAULT = "not root and not sshd and not vm and not benchmark and not pty and not soak"
@@ -43,6 +44,17 @@ def pytest_runtest_makereport(
             reasons = item.config.stash[SKIPPED].setdefault(code, set())
             reasons.add(str(report.longrepr[2]).removeprefix("Skipped: "))
     return report
+
+
+@pytest.fixture(autouse=True)
+def no_records(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Leave no record of writes in the kernel: each would cost every later write here."""
+    if request.node.get_closest_marker("root") is None:
+        yield
+        return
+    before = records()
+    yield
+    forget(records() - before)
 
 
 def is_whole(config: pytest.Config) -> bool:

@@ -32,6 +32,7 @@ from smc_tui.images.blocks import (
 )
 from smc_tui.images.changemap import NO_CHUNKS, ChangeMap
 from smc_tui.images.manifest import DiskManifest, ImageManifest
+from smc_tui.images.objects import Objects
 from smc_tui.images.reader import DiskReader, Extent
 from smc_tui.images.session import Session
 from smc_tui.images.store import ImageStore
@@ -65,6 +66,7 @@ __all__ = [
     "Extent",
     "ImageManifest",
     "ImageStore",
+    "Objects",
     "PayloadError",
     "Session",
     "name_of",

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from smc_tui.images.blocks import Bytes, Kind
+from smc_tui.images.blocks import ZERO_LIST, ZERO_NAMES, Bytes, Kind
 from smc_tui.images.index import Index, Place, State
 from smc_tui.images.packs import HEADER, decode_header, pack_path, prove, record_size
 from smc_tui.images.paths import Paths
@@ -82,6 +82,28 @@ class Objects:
             for name in fetched.harms:
                 self._quarantine(name, kind, places[name], fetched.places.get(name))
         return fetched
+
+    def proven(self, names: Iterable[bytes], kind: Kind = Kind.BLOCK) -> dict[bytes, Bytes]:
+        """Return the plain text of each of the names, or fail; zeros are not asked for.
+
+        Raises:
+            SmcError: Image.BlockDamaged, Store.IndexDamaged, Store.Unreadable.
+        """
+        fetched = self.fetch(names, kind)
+        for name, harm in fetched.harms.items():
+            raise SmcError(
+                "Store.IndexDamaged" if harm is Harm.MISPLACED else "Image.BlockDamaged",
+                f"{kind.name.lower()} {name.hex()} is {harm.value}",
+                name=name.hex(),
+                harm=harm.value,
+            )
+        return fetched.texts
+
+    def names_list(self, digest: bytes) -> bytes:
+        """Return a segment's list of names, 8192 bytes, by its digest; errors as ``proven``."""
+        if digest == ZERO_LIST:
+            return ZERO_NAMES
+        return bytes(self.proven([digest], Kind.LIST)[digest])
 
     def expect(self, names: Sequence[bytes]) -> None:
         """Have the kernel begin to read what will be asked for soon; nothing is waited for."""

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from smc_tui.images import manifest as manifests
-from smc_tui.images.blocks import ZERO_BLOCK, ZERO_LIST, ZERO_NAMES, Bytes, Kind, split
+from smc_tui.images.blocks import ZERO_BLOCK, ZERO_LIST, Kind, split
 from smc_tui.images.changemap import ChangeMap, read_lists
 from smc_tui.images.check import Problem, Report, check
 from smc_tui.images.collect import Collection, collect
@@ -19,7 +19,7 @@ from smc_tui.images.export import Exported, Format, Source, export
 from smc_tui.images.files import Files, reading, writing
 from smc_tui.images.index import Index, State
 from smc_tui.images.manifest import DiskManifest, ImageManifest
-from smc_tui.images.objects import Harm, Objects
+from smc_tui.images.objects import Objects
 from smc_tui.images.paths import Paths
 from smc_tui.images.progress import Progress, no_progress
 from smc_tui.images.reader import DiskReader
@@ -178,7 +178,8 @@ class ImageStore:
         Raises:
             SmcError: Image.BlockDamaged, Store.IndexDamaged, Store.Unreadable.
         """
-        return ZERO_NAMES if digest == ZERO_LIST else bytes(self._object(digest, Kind.LIST))
+        with self._object_lock:
+            return self._objects.names_list(digest)
 
     def expect_lists(self, job_id: str) -> None:
         """Have the lists that a job's change maps name read from the disk betimes.
@@ -202,20 +203,14 @@ class ImageStore:
         Raises:
             SmcError: Image.BlockDamaged, Store.IndexDamaged, Store.Unreadable.
         """
-        return bytes(BLOCK) if name == ZERO_BLOCK else bytes(self._object(name, Kind.BLOCK))
-
-    def _object(self, name: bytes, kind: Kind) -> Bytes:
+        if name == ZERO_BLOCK:
+            return bytes(BLOCK)
         with self._object_lock:
-            fetched = self._objects.fetch([name], kind)
-        if name in fetched.harms:
-            harm = fetched.harms[name]
-            raise SmcError(
-                "Store.IndexDamaged" if harm is Harm.MISPLACED else "Image.BlockDamaged",
-                f"{kind.name.lower()} {name.hex()} is {harm.value}",
-                name=name.hex(),
-                harm=harm.value,
-            )
-        return fetched.texts[name]
+            return bytes(self._objects.proven([name])[name])
+
+    def reader(self) -> Objects:
+        """Return a reader of many objects at once, for one thread at a time; close it."""
+        return Objects(self.paths, self._index)
 
     # Damage ----------------------------------------------------------------
 

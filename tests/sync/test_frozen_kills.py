@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.records import INSTANCES
 from tests.support.sshd import SSHD, Sshd
 from tests.sync.test_kills import kill, victims
-from tests.sync.test_watch import INSTANCES, a_server, in_its_freeze, longest, until
+from tests.sync.test_watch import a_server, in_its_freeze, longest, until
 
 pytestmark = [
     pytest.mark.root,

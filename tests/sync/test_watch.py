@@ -15,10 +15,9 @@ import pytest
 
 from tests.support.disks import MIB
 from tests.support.processes import processes
+from tests.support.records import INSTANCES, records
 from tests.support.runs import Job, Run, image_equals
 from tests.sync.test_devices import call, loop, mounted
-
-INSTANCES = Path("/sys/kernel/tracing/instances")
 
 pytestmark = [
     pytest.mark.root,
@@ -77,7 +76,7 @@ class Server:
         return json.loads((self.job.home / "staging" / self.job.job / "record.json").read_bytes())
 
     def instances(self) -> list[Path]:
-        return list(INSTANCES.glob(f"smc-{self.job.source}-*"))
+        return list(records(self.job.source))
 
 
 def contents(file: Path) -> dict[str, bytes]:

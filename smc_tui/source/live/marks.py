@@ -26,6 +26,8 @@ class Runs:
 
     def merge(self):
         """Return the pairs sorted and disjoint."""
+        if not self.raw:
+            return self.pairs
         merged = []
         for first, end in sorted(self.pairs):
             if merged and first <= merged[-1][1]:
@@ -42,15 +44,15 @@ class Runs:
         if most is None:
             self.pairs = []
             return pairs
-        taken = []
-        while pairs and most:
-            first, end = pairs.pop(0)
-            cut = min(end, first + most)
-            taken.append((first, cut))
-            most -= cut - first
-            if cut < end:
-                pairs.insert(0, (cut, end))
-        return taken
+        for number, (first, end) in enumerate(pairs):
+            if end - first > most:
+                # All before this one, and a part of it where there is room for any.
+                cut = first + most
+                self.pairs = [(cut, end)] + pairs[number + 1 :]
+                return pairs[:number] + ([(first, cut)] if most else [])
+            most -= end - first
+        self.pairs = []
+        return pairs
 
     def count(self):
         """Return how many pages there are."""
