@@ -65,7 +65,7 @@ class Filesystem:
 
 @dataclass(frozen=True)
 class LiveDisk:
-    """A block device, the sparse file behind it, and what is mounted from it."""
+    """A block device, the file behind it (or itself), and what is mounted from it."""
 
     device: Path
     file: Path
@@ -156,6 +156,32 @@ def live_disk(
         make_filesystem(kind, device, *options)
         with mounted(device, folder / kind) as place:
             yield LiveDisk(device, file, size, (Filesystem(kind, device, place, 0, size),))
+
+
+_ZRAM = Path("/sys/class/zram-control")
+
+
+def lacking_unqueued() -> str:
+    """Return why there can be no disk without queues here, empty when there can."""
+    if os.getuid() != 0:
+        return "needs root for block devices and mounts"
+    return "" if (_ZRAM / "hot_add").exists() else "needs zram, for a device without queues"
+
+
+@contextmanager
+def unqueued_disk(folder: Path) -> Iterator[LiveDisk]:
+    """An ext4 in memory, on a device without queues of its own, as those of device-mapper are."""
+    size = SIZES["ext4"]
+    number = (_ZRAM / "hot_add").read_text().strip()
+    device, place = Path(f"/dev/zram{number}"), Path(f"/sys/block/zram{number}")
+    try:
+        (place / "disksize").write_text(str(size))
+        make_filesystem("ext4", device)
+        with mounted(device, folder / "ext4") as mount:
+            yield LiveDisk(device, device, size, (Filesystem("ext4", device, mount, 0, size),))
+    finally:
+        (place / "reset").write_text("1")
+        (_ZRAM / "hot_remove").write_text(number)
 
 
 @contextmanager

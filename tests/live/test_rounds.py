@@ -7,15 +7,18 @@ it was taken at one instant, and everything committed before the freeze is in it
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import pytest
 
-from tests.live.disks import lacking
+from tests.live.disks import lacking, lacking_unqueued
 from tests.live.freezing import FreezeWitness
 
 pytestmark = [
@@ -27,27 +30,26 @@ KINDS = ("ext4", "xfs")
 LONGEST_MS = 2000.0
 
 
-def lanes(folder: Path, count: int) -> dict[str, dict[str, Any]]:
-    """Do so many rounds on each kind of file system, side by side."""
-    processes = {}
+@contextlib.contextmanager
+def lane(kind: str, folder: Path, count: int, megabytes: float) -> Iterator[Popen[str]]:
+    """Do so many rounds on one kind of file system, beside whatever else is done."""
+    folder.mkdir()
+    words = ["-m", "tests.live.lane", kind, str(count), str(folder), str(megabytes)]
+    root = Path(__file__).parents[2]
+    process = Popen([sys.executable, *words], stdout=subprocess.PIPE, text=True, cwd=root)
     try:
-        for kind in KINDS:
-            (folder / kind).mkdir()
-            words = ["-m", "tests.live.lane", kind, str(count), str(folder / kind)]
-            processes[kind] = subprocess.Popen(
-                [sys.executable, *words],
-                stdout=subprocess.PIPE,
-                text=True,
-                cwd=Path(__file__).parents[2],
-            )
-        told = {kind: process.communicate()[0] for kind, process in processes.items()}
+        yield process
     finally:
-        for process in processes.values():
-            if process.poll() is None:
-                process.terminate()
-                process.communicate()
-    assert all(process.returncode == 0 for process in processes.values())
-    return {kind: json.loads(text.splitlines()[-1]) for kind, text in told.items()}
+        if process.poll() is None:
+            process.terminate()
+            process.communicate()
+
+
+def figures(process: Popen[str]) -> dict[str, Any]:
+    """Return what a lane says in the end."""
+    told = process.communicate()[0]
+    assert process.returncode == 0
+    return dict(json.loads(told.splitlines()[-1]))
 
 
 def hold(figures: dict[str, Any], count: int) -> None:
@@ -62,13 +64,24 @@ def hold(figures: dict[str, Any], count: int) -> None:
 
 @pytest.mark.root
 def test_200_images_of_disks_at_work_are_each_of_one_instant(tmp_path):
-    for figures in lanes(tmp_path, 100).values():
-        hold(figures, 100)
+    with contextlib.ExitStack() as held:
+        lanes = [held.enter_context(lane(kind, tmp_path / kind, 100, 5)) for kind in KINDS]
+        for process in lanes:
+            hold(figures(process), 100)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(bool(lacking_unqueued()), reason=lacking_unqueued())
+def test_40_images_of_a_disk_without_queues_are_each_of_one_instant(tmp_path):
+    with lane("unqueued", tmp_path / "disk", 40, 20) as process:
+        hold(figures(process), 40)
 
 
 @pytest.mark.soak
-def test_1000_images_of_disks_at_work_are_each_of_one_instant(tmp_path):
-    for figures in lanes(tmp_path, 500).values():
-        hold(figures, 500)
-        frozen = figures["frozen_ms"]
-        assert (frozen["50"] <= 100, frozen["95"] <= 250, frozen["100"] <= 1000) == (True,) * 3
+@pytest.mark.parametrize("kind", KINDS)
+def test_500_images_of_a_disk_that_50_MB_a_second_are_written_to(kind, tmp_path):
+    with lane(kind, tmp_path / kind, 500, 50) as process:
+        found = figures(process)
+    hold(found, 500)
+    frozen = found["frozen_ms"]
+    assert (frozen["50"] <= 100, frozen["95"] <= 250, frozen["100"] <= 1000) == (True,) * 3

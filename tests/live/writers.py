@@ -52,6 +52,11 @@ class Load:
         }
         return {kind: rate for kind, rate in every.items() if rate}
 
+    @property
+    def megabytes(self) -> float:
+        """MB a second of all but the database, which adds a little."""
+        return self.buffered + (self.direct + self.mapped) * 4096 / 1e6
+
     def times(self, factor: float) -> Load:
         """Return this load, so many times as much of it; the discards stay."""
         scaled = (rate * factor for rate in (self.buffered, self.direct, self.mapped))

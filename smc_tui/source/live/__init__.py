@@ -19,10 +19,10 @@ is answered by data frames and then ``l`` (JSON); the other side is ``liveclient
 
 Why the pages are enough. The record is on before the first segment is read. A page is
 taken out of the set of written ones *before* it is read, and a write puts it in when it
-is issued and again when it is done. So whatever has reached the disk since a page was
-last read left a mark that was not there when it was taken: a page without a mark is
-what was read. While the file systems are frozen nothing is under way; the marked pages
-read then, and all others as they were read before, are the disk at that instant.
+is done. So a write of which the reading saw nothing, or a part, is done after the page
+was taken, and leaves a mark: a page without a mark is what was read. While the file
+systems are frozen nothing is under way; the marked pages read then, and all others as
+they were read before, are the disk at that instant.
 
 What may go wrong is noticed: events the kernel had no room for are counted by it, a
 line that is not understood counts as lost, and a file system that was thawed by

@@ -154,6 +154,7 @@ class Live:
         with self.trace.lock:
             self.trace.drain()
             self.trace.close()
+            self.trace.all_done()  # whoever goes on does not know of them
             taken = {index: runs.take() for index, runs in self.trace.marks.items()}
         pages = sum(self.send_pairs(index, pairs) for index, pairs in taken.items())
         self.loose(_asked)
@@ -295,6 +296,7 @@ class Live:
         """Read all marked pages until there are none; return why that did not succeed."""
         for _ in range(3):
             self.trace.drain()
+            self.trace.all_done()
             left = 0
             for index, runs in self.trace.marks.items():
                 swap = swaps(self.trace.places[index].disk)

@@ -1,5 +1,12 @@
 """The kernel's record of writes: a tracefs instance of our own.
 
+A page is marked when a write to it is *done*: whoever read it before then reads it again.
+Devices with queues of their own (``rq``) say that of every part of every request. All
+others (``bio``: device-mapper, software RAID) say it of what is left of a write when the
+kernel has cut it up or used it up, nothing at worst; only where it ends stays the same.
+So their writes are remembered from when they are queued (``UnderWay``), and the end of
+one marks all of it.
+
 What is discarded is marked apart, loosely. Its file system has given it up: whatever
 such a page holds from then on is right, until it is written again, which marks it.
 
@@ -16,16 +23,14 @@ import threading
 from smc_tui.source.live.marks import PAGE, SECTORS, Doubt, Runs
 from smc_tui.source.live.mounts import device_of, number_of, read_text, sysfs
 
+UNDER_WAY = 1 << 18  # writes, far more than any device has under way
 DRAIN_EVERY = 0.05  # s between two looks at the record
 TRACING = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
-EVENTS = {
-    "rq": ("block_rq_issue", "block_rq_complete"),
-    "bio": ("block_bio_queue", "block_bio_complete"),
-}
+EVENTS = {"rq": ("block_rq_complete",), "bio": ("block_bio_queue", "block_bio_complete")}
 EVENT = re.compile(
-    rb"block_(?:rq|bio)_\w+: (\d+),(\d+) ([A-Z]+) (?:\d+ )?(?:\([^)\n]*\) )?(\d+) \+ (\d+) "
+    rb"block_(?:rq|bio)_(\w+): (\d+),(\d+) ([A-Z]+) (?:\d+ )?(?:\([^)\n]*\) )?(\d+) \+ (\d+) "
 )
-EVENT_NAME = re.compile(rb"block_(?:rq|bio)_(?:issue|queue|complete): ")
+EVENT_NAME = re.compile(rb"block_(?:rq|bio)_(?:queue|complete): ")
 LOST = re.compile(rb"LOST|lost")
 
 
@@ -65,6 +70,34 @@ class Place:
         return max(0, first), min(self.pages, end)
 
 
+class UnderWay:
+    """Writes of one disk that were queued and are not done, by the sector they end at."""
+
+    def __init__(self):
+        self.ends = {}
+
+    def queued(self, sector, count):
+        """Remember a write."""
+        first, many = self.ends.get(sector + count, (sector, 0))
+        self.ends[sector + count] = (min(first, sector), many + 1)
+
+    def done(self, sector, count):
+        """Return what a write that is done has written, which may be more than is left of it."""
+        end = sector + count
+        first, many = self.ends.get(end, (sector, 0))
+        if many > 1:
+            self.ends[end] = (first, many - 1)
+        elif many:
+            del self.ends[end]
+        return min(first, sector), end - min(first, sector)
+
+    def take(self):
+        """Forget all writes, and return them."""
+        taken = [(first, end - first) for end, (first, _) in self.ends.items()]
+        self.ends = {}
+        return taken
+
+
 class Trace:
     """The kernel's record of writes: a tracefs instance of our own."""
 
@@ -73,6 +106,7 @@ class Trace:
         self.places = places
         self.marks = {index: Runs() for index in places}
         self.loose = {index: Runs() for index in places}
+        self.under_way = {index: UnderWay() for index in places}
         self.by_device = {}
         for index, place in places.items():
             self.by_device.setdefault(place.device, []).append((index, place))
@@ -156,16 +190,39 @@ class Trace:
             self.doubt = "the kernel lost events"
         self.events += len(found)
         gathered = {}
-        for major, minor, kind, sector, count in found:
-            if count == b"0" or kind[:1] == b"R":
-                continue
-            which = (int(major), int(minor), b"D" in kind)
-            gathered.setdefault(which, []).append((int(sector), int(count)))
+        for what, major, minor, kind, sector, count in found:
+            if kind[:1] != b"R":
+                which = (int(major), int(minor), b"D" in kind)
+                gathered.setdefault(which, []).append((what, int(sector), int(count)))
         for (major, minor, discarded), requests in gathered.items():
             for index, place in self.by_device.get((major, minor), ()):
-                pairs = (place.pair(*request) for request in set(requests))
-                runs = (self.loose if discarded else self.marks)[index]
-                runs.add([pair for pair in pairs if pair[0] < pair[1]])
+                self.mark(index, place, requests, discarded)
+
+    def mark(self, index, place, requests, discarded):
+        """Mark what requests to a disk have written, in the order in which they came."""
+        if place.events == "bio":
+            under_way, whole = self.under_way[index], []
+            for what, sector, count in requests:
+                if what == b"complete":
+                    whole.append(under_way.done(sector, count))
+                elif count:
+                    under_way.queued(sector, count)
+            if len(under_way.ends) > UNDER_WAY:
+                self.doubt = "the device does not say when its writes are done"
+        else:
+            whole = [(sector, count) for _, sector, count in requests]
+        self.add(self.loose if discarded else self.marks, index, whole)
+
+    def add(self, marks, index, requests):
+        """Mark the pages of requests, each (sector, count)."""
+        pairs = (self.places[index].pair(*request) for request in set(requests) if request[1])
+        marks[index].add([pair for pair in pairs if pair[0] < pair[1]])
+
+    def all_done(self):
+        """Mark what was queued and never said to be done; true while nothing can be written."""
+        with self.lock:
+            for index, under_way in self.under_way.items():
+                self.add(self.marks, index, under_way.take())
 
     def check(self):
         """Ask the kernel whether it had to leave anything out."""
