@@ -11,7 +11,7 @@ import pytest
 
 import smc_tui.model.errors  # noqa: F401, before anything is recorded
 from tests.support import codes
-from tests.support.records import forget, records
+from tests.support.records import SOURCES, forget
 
 #: What is run as a whole (``pyproject.toml``, ``.ci/run``), and whether others run beside it.
 DEFAULT = "not root and not sshd and not vm and not benchmark and not pty and not soak"
@@ -47,14 +47,11 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(autouse=True)
-def no_records(request: pytest.FixtureRequest) -> Iterator[None]:
+def no_records() -> Iterator[None]:
     """Leave no record of writes in the kernel: each would cost every later write here."""
-    if request.node.get_closest_marker("root") is None:
-        yield
-        return
-    before = records()
     yield
-    forget(records() - before)
+    for source in list(SOURCES):
+        forget(source)
 
 
 def is_whole(config: pytest.Config) -> bool:

@@ -18,7 +18,7 @@ from tests.live.checks import Base, Verdict, judge
 from tests.live.disks import LiveDisk
 from tests.live.freezing import FreezeWitness, Window
 from tests.live.writers import Writers
-from tests.support.records import forget, records
+from tests.support.records import forget
 from tests.support.runs import Job
 
 
@@ -122,7 +122,7 @@ class Images:
     def close(self) -> None:
         """Remove the home, and what its runs left in the kernel."""
         if self._job is not None:
-            forget(records(self._job.source))
+            forget(self._job.source)
             shutil.rmtree(self._job.home)
             self._job = None
 

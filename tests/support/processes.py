@@ -1,10 +1,12 @@
-"""Processes of this machine, found by what /proc says of them."""
+"""Processes of this machine, found by what /proc says of them, and waiting for them."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -40,3 +42,11 @@ def kill_all(pids: list[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def until(found: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait for what nothing tells of; fails when it has not come in time."""
+    limit = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < limit, f"waited {seconds:g} s in vain"
+        time.sleep(0.002)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 INSTANCES = Path("/sys/kernel/tracing/instances")
+#: The sources that tests have made and not tidied up after.
+SOURCES: set[str] = set()
 
 
-def records(source: str = "") -> set[Path]:
-    """Return the records there are, of one source or of all."""
-    return set(INSTANCES.glob(f"smc-{source}-*" if source else "smc-*"))
+def records(source: str) -> list[Path]:
+    """Return the records there are of one source."""
+    return list(INSTANCES.glob(f"smc-{source}-*"))
 
 
-def forget(left: set[Path]) -> None:
-    """Remove records; what is gone already is no error, what is still read is one."""
-    for record in left:
-        if record.exists():
-            record.rmdir()
+def forget(source: str) -> None:
+    """Remove a source's records; one that is still read is an error."""
+    for record in records(source):
+        record.rmdir()
+    SOURCES.discard(source)

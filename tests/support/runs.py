@@ -12,6 +12,7 @@ from typing import Any
 
 from smc_tui.images import ImageStore
 from smc_tui.source import inventory
+from tests.support.records import SOURCES
 
 #: A run that fails when its link is lost, so that a test sees it.
 NO_RETRY = {"attempts": 0, "first": 1, "longest": 1}
@@ -29,6 +30,9 @@ class Job:
     source: str = field(default_factory=lambda: f"s-{secrets.token_hex(4)}")
     count: int = 0
     disks: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        SOURCES.add(self.source)
 
     def survey(self, accept_key: str | None = None) -> dict[str, Any]:
         """Import the source: its disks are remembered as they are now."""

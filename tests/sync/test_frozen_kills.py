@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import until
 from tests.support.records import INSTANCES
 from tests.support.sshd import SSHD, Sshd
 from tests.sync.test_kills import kill, victims
-from tests.sync.test_watch import a_server, in_its_freeze, longest, until
+from tests.sync.test_watch import a_server, in_its_freeze, longest
 
 pytestmark = [
     pytest.mark.root,

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.disks import MIB
-from tests.support.processes import processes
+from tests.support.processes import processes, until
 from tests.support.records import INSTANCES, records
 from tests.support.runs import Job, Run, image_equals
 from tests.sync.test_devices import call, loop, mounted
@@ -76,7 +76,7 @@ class Server:
         return json.loads((self.job.home / "staging" / self.job.job / "record.json").read_bytes())
 
     def instances(self) -> list[Path]:
-        return list(records(self.job.source))
+        return records(self.job.source)
 
 
 def contents(file: Path) -> dict[str, bytes]:
@@ -335,13 +335,6 @@ def test_a_stopped_agent_keeps_nothing_frozen_for_more_than_two_seconds(server, 
                 break
     assert stood > 1.5, "it was never stopped within a freeze"
     assert stood < 2.2
-
-
-def until(found) -> None:
-    limit = time.monotonic() + 20
-    while not found():
-        assert time.monotonic() < limit
-        time.sleep(0.002)
 
 
 def test_hooks_stand_around_the_freeze(server, tmp_path):
