@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import end_engine
 from tests.vm.guest import Guest
 from tests.vm.rig import Laps, Rig, lacking
+from tests.vm.smc import Smc
 
 #: Names a folder that keeps the installed tree from one session to the next.
 CACHE = "SMC_TUI_VM_CACHE"
@@ -43,6 +45,14 @@ def guest(rig: Rig, image: Path) -> Iterator[Guest]:
     folder.mkdir()
     with rig.booted(folder, image, "guest") as booted:
         yield booted
+
+
+@pytest.fixture
+def smc(tmp_path: Path) -> Iterator[Smc]:
+    """Yield the command line; its engine is ended afterwards."""
+    made = Smc(tmp_path / "home")
+    yield made
+    end_engine(made.home)
 
 
 def pytest_terminal_summary(

@@ -2,71 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from smc_tui.model.catalogue import ExitCode
-from tests.cli.conftest import ROOT, end_engine
 from tests.vm.guest import Guest
 from tests.vm.rig import Rig
+from tests.vm.smc import Smc
 from tests.vm.tree import LEDGER
 
 pytestmark = pytest.mark.vm
 
 SETTINGS = ("--start", "now", "--drill", "before")
 
-#: Seconds that a command line may wait for what it asked for.
-PATIENCE = "300"
-
-
-@dataclass(frozen=True)
-class Smc:
-    """The command line as an operator has it: a process, with a home of the test."""
-
-    home: Path
-
-    def __call__(self, *words: str | Path, code: int = 0) -> Any:
-        """Run a command, which must end with a status; return its document."""
-        command = [sys.executable, "-m", "smc_tui", "--home", str(self.home), "--no-input"]
-        done = subprocess.run(
-            [*command, *map(str, words), "--json"],
-            cwd=ROOT,
-            env={**os.environ, "XDG_CONFIG_HOME": str(self.home.parent / "xdg")},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
-        return json.loads(done.stdout)
-
-    def waiting(self, *words: str) -> Any:
-        """Run a command and stay until the engine has done it."""
-        return self(*words, "--wait", "--timeout", PATIENCE)
-
-
-@pytest.fixture
-def smc(tmp_path: Path) -> Iterator[Smc]:
-    """Yield the command line; its engine is ended afterwards."""
-    made = Smc(tmp_path / "home")
-    yield made
-    end_engine(made.home)
-
 
 def test_a_running_server_is_migrated(rig: Rig, image: Path, smc: Smc, tmp_path: Path) -> None:
     lap = rig.laps.lap
     with rig.booted(tmp_path, image, "source") as source:
         with lap("imported"):
-            imported(smc, source)
+            found = smc.imports("web01", source)
+        assert [disk["path"] for disk in found["disks"]] == ["/dev/vda"]
         with lap("full image"):
             smc.waiting("job", "create", "web01", "--name", "mig", *SETTINGS)
         before = rows(source)
@@ -112,16 +69,6 @@ def left_on(server: Guest) -> list[str]:
     # The reading program is told to python3 as a text: it has no file of its own.
     processes = server.run(["ps", "ax", "-o", "args="]).splitlines()
     return records + [args for args in processes if "python" in args and "ledger.py" not in args]
-
-
-def imported(smc: Smc, source: Guest) -> None:
-    """Import the server: its key is taken by its fingerprint, and not without."""
-    way = ("--ssh", source.alias, "--ssh-config", source.ssh_config)
-    said = smc("source", "import", "web01", *way, code=ExitCode.FAILED)
-    assert said["error"]["code"] == "HostKey.NotAccepted"
-    assert said["error"]["fingerprint"] == source.fingerprint
-    found = smc("source", "import", "web01", *way, "--accept-key", source.fingerprint)
-    assert [disk["path"] for disk in found["disks"]] == ["/dev/vda"]
 
 
 def rows(server: Guest) -> str:
