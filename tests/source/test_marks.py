@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -63,3 +66,34 @@ def test_frames_hold_every_page_once_and_no_more_than_fit():
 
 def test_what_lies_in_a_hole_is_left_out_and_what_only_touches_it_is_not():
     assert without([(2, 4), (5, 8), (9, 12)], [(1, 6), (9, 12)]) == [(5, 8)]
+
+
+def test_marks_that_come_while_others_are_counted_and_taken_are_not_lost():
+    """One thread takes in what the kernel records; another one counts and takes."""
+    runs, taken, over = Runs(), set(), threading.Event()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            # So many stand there already that merging them takes a while.
+            runs.add([(2 * number, 2 * number + 1) for number in range(200_000, 220_000)])
+            adding = pool.submit(add_until, runs, over)
+            limit = time.monotonic() + 3.0
+            while time.monotonic() < limit:
+                runs.count()
+                taken.update(numbers(runs.take(50)))
+            over.set()
+            added = adding.result()
+    finally:
+        sys.setswitchinterval(interval)
+    taken.update(numbers(runs.take()))
+    assert set(range(added)) <= taken
+
+
+def add_until(runs, over):
+    """Mark one page after another; return how many."""
+    page = 0
+    while not over.is_set():
+        runs.add([(page, page + 1)])
+        page += 1
+    return page

@@ -1,5 +1,7 @@
 """Which pages of a disk are marked as written, as pairs (first, end)."""
 
+import threading
+
 PAGE = 1 << 12
 SECTORS = PAGE // 512
 FRAME_PAGES = 1024  # 4 MiB in a frame
@@ -11,23 +13,29 @@ class Doubt(Exception):
 
 
 class Runs:
-    """Numbers of pages as (first, end), gathered fast and merged now and then."""
+    """Numbers of pages as (first, end), gathered fast and merged now and then.
+
+    One thread adds what the kernel records while another one counts and takes: no page
+    that is added meanwhile may be lost, so each does it under the lock.
+    """
 
     def __init__(self):
+        self.lock = threading.RLock()
         self.pairs = []
         self.raw = 0
 
     def add(self, pairs):
         """Add pairs, in any order."""
-        self.pairs.extend(pairs)
-        self.raw += len(pairs)
-        if self.raw > COMPACT:
-            self.merge()
+        with self.lock:
+            self.pairs.extend(pairs)
+            self.raw += len(pairs)
+            if self.raw > COMPACT:
+                self.merge()
 
     def merge(self):
-        """Return the pairs sorted and disjoint."""
+        """Sort the pairs and make them disjoint; the caller has the lock."""
         if not self.raw:
-            return self.pairs
+            return
         merged = []
         for first, end in sorted(self.pairs):
             if merged and first <= merged[-1][1]:
@@ -36,27 +44,30 @@ class Runs:
             else:
                 merged.append([first, end])
         self.pairs, self.raw = [(first, end) for first, end in merged], 0
-        return self.pairs
+
+    def all(self):
+        """Return all pages, as merged pairs; they stay."""
+        with self.lock:
+            self.merge()
+            return list(self.pairs)
 
     def take(self, most=None):
         """Remove and return up to so many pages, as merged pairs."""
-        pairs = self.merge()
-        if most is None:
-            self.pairs = []
+        with self.lock:
+            self.merge()
+            pairs, self.pairs = self.pairs, []
+            for number, (first, end) in enumerate(pairs if most is not None else ()):
+                if end - first > most:
+                    # All before this one, and a part of it where there is room for any.
+                    cut = first + most
+                    self.pairs = [(cut, end)] + pairs[number + 1 :]
+                    return pairs[:number] + ([(first, cut)] if most else [])
+                most -= end - first
             return pairs
-        for number, (first, end) in enumerate(pairs):
-            if end - first > most:
-                # All before this one, and a part of it where there is room for any.
-                cut = first + most
-                self.pairs = [(cut, end)] + pairs[number + 1 :]
-                return pairs[:number] + ([(first, cut)] if most else [])
-            most -= end - first
-        self.pairs = []
-        return pairs
 
     def count(self):
         """Return how many pages there are."""
-        return sum(end - first for first, end in self.merge())
+        return sum(end - first for first, end in self.all())
 
 
 def without(pairs, holes):

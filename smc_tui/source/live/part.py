@@ -145,8 +145,7 @@ class Live:
         """Mark pages as written: they were, as an earlier visit was told."""
         marks = self.trace.loose if asked["loose"] else self.trace.marks
         runs, pages = marks[asked["disk"]], self.trace.places[asked["disk"]].pages
-        with self.trace.lock:
-            runs.add([(first, min(end, pages)) for first, end in asked["pairs"] if first < pages])
+        runs.add([(first, min(end, pages)) for first, end in asked["pairs"] if first < pages])
         return {}
 
     def hand_over(self, _asked):
@@ -163,9 +162,7 @@ class Live:
     def loose(self, _asked):
         """Send which pages are loosely marked; they stay so."""
         for index, runs in self.trace.loose.items():
-            with self.trace.lock:
-                pairs = list(runs.merge())
-            self.send_pairs(index | LOOSE, pairs)
+            self.send_pairs(index | LOOSE, runs.all())
         return {}
 
     # Pages
@@ -179,8 +176,7 @@ class Live:
         # What is only loosely marked comes where there is room for it.
         for marks in (self.trace.marks, self.trace.loose):
             for index, runs in marks.items():
-                with self.trace.lock:
-                    pairs = runs.take(left)
+                pairs = runs.take(left)
                 left -= sum(end - first for first, end in pairs)
                 for batch in frames(pairs):
                     self.send(index, batch, self.read(index, batch), asked["level"])
@@ -300,8 +296,7 @@ class Live:
             left = 0
             for index, runs in self.trace.marks.items():
                 swap = swaps(self.trace.places[index].disk)
-                with self.trace.lock:
-                    pairs = runs.take()
+                pairs = runs.take()
                 count = sum(end - first for first, end in pairs)
                 most -= count
                 left += sum(end - first for first, end in without(pairs, swap))
